@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod settings;
+mod value;
+
+mod config_file;
+mod load;
+mod nearest_name;
+mod platform;
+
+mod host;
+mod mask;
+mod shutdown;
+mod telemetry;
+
+mod error;
+
+pub use config::{Config, EmbeddingApi, Entry, LogFormat, PoolLimits};
+pub use error::ConfigError;
+pub use host::host_name;
+pub use load::load_config;
+pub use mask::mask_url;
+pub use settings::{Key, SETTINGS, Scope, Setting, Shown};
+pub use shutdown::Shutdown;
+pub use telemetry::{Process, init_telemetry};
+pub use value::{Fallback, Kind, Source};

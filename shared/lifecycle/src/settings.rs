@@ -1,0 +1,378 @@
+//! The one table of settings: key, variable, kind with bounds, default, who may set it, and why it has that value.
+//! Loading, `quarry config show` and the typed accessors all read it; adding a setting is a row here and an accessor.
+//! Never reads the environment or a file: see load.rs.
+
+use crate::value::Fallback::{self, Unset, Value};
+use crate::value::Kind::{self, Choice, DatabaseUrl, Directory, Filter, HttpUrl, Number, Text};
+
+/// Names one setting. The order is that of [`SETTINGS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the documentation of each is its row in SETTINGS")]
+pub enum Key {
+    Home,
+    DatabaseUrl,
+    EmbeddingUrl,
+    EmbeddingModel,
+    EmbeddingApi,
+    EmbeddingApiKey,
+    EmbeddingTimeout,
+    EmbeddingConcurrency,
+    Host,
+    Project,
+    WorkerConcurrency,
+    WorkerLease,
+    WorkerHeartbeat,
+    QueueMaxAttempts,
+    IndexMaxFileBytes,
+    IndexBatchChunks,
+    LogFilter,
+    LogFormat,
+    RegistryPoolMaxConnections,
+    RegistryPoolIdleTimeout,
+    RegistryPoolStatementTimeout,
+    ProjectPoolMaxConnections,
+    ProjectPoolIdleTimeout,
+    ProjectPoolStatementTimeout,
+}
+
+impl Key {
+    /// The row that describes this setting.
+    #[must_use]
+    pub fn setting(self) -> &'static Setting {
+        &SETTINGS[self as usize]
+    }
+}
+
+/// Who may set a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The person who runs the process: flags, environment, their own file.
+    Operator,
+    /// Also a `quarry.toml` inside a repository. Such a file is untrusted (it arrives with a clone), so nothing that
+    /// says where data goes, who may see it or how much of the machine is used can be set there.
+    Repository,
+}
+
+/// How a value may be shown to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// As it is.
+    Plain,
+    /// A URL: its password is replaced by `***`.
+    WithoutPassword,
+    /// Replaced by `***` altogether.
+    Masked,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Setting {
+    /// The setting that this row describes.
+    pub key: Key,
+    /// Dotted name in `quarry.toml`: `database.url` is `url` in the table `[database]`.
+    pub name: &'static str,
+    /// Environment variable. An empty value counts as not set.
+    pub variable: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// Its value when nobody sets it.
+    pub fallback: Fallback,
+    /// Who may set it.
+    pub scope: Scope,
+    /// How it may be shown.
+    pub shown: Shown,
+    /// What it does, its unit, and the reason of its default.
+    pub doc: &'static str,
+}
+
+const fn setting(
+    key: Key,
+    name: &'static str,
+    variable: &'static str,
+    kind: Kind,
+    fallback: Fallback,
+    doc: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        name,
+        variable,
+        kind,
+        fallback,
+        scope: Scope::Operator,
+        shown: Shown::Plain,
+        doc,
+    }
+}
+
+impl Setting {
+    const fn for_repositories(self) -> Setting {
+        Setting {
+            scope: Scope::Repository,
+            ..self
+        }
+    }
+
+    const fn shown(self, shown: Shown) -> Setting {
+        Setting { shown, ..self }
+    }
+}
+
+/// Every setting there is.
+pub static SETTINGS: [Setting; 24] = [
+    setting(
+        Key::Home,
+        "home",
+        "QUARRY_HOME",
+        Directory,
+        Unset("the platform's data directory"),
+        "Directory of the embedded Postgres, caches and logs. As root /var/lib/quarry, because Postgres runs as another \
+         user and cannot enter root's home.",
+    ),
+    setting(
+        Key::DatabaseUrl,
+        "database.url",
+        "QUARRY_DATABASE_URL",
+        DatabaseUrl,
+        Unset("the embedded Postgres, started on demand"),
+        "URL (postgres://…) of the server that holds the registry.",
+    )
+    .shown(Shown::WithoutPassword),
+    setting(
+        Key::EmbeddingUrl,
+        "embedding.url",
+        "QUARRY_EMBEDDING_URL",
+        HttpUrl,
+        Unset("the built-in model, started on demand"),
+        "URL (http:// or https://) of the embedding endpoint, which sees the indexed text.",
+    )
+    .shown(Shown::WithoutPassword),
+    setting(
+        Key::EmbeddingModel,
+        "embedding.model",
+        "QUARRY_EMBEDDING_MODEL",
+        Text { max_bytes: 200 },
+        Unset("the endpoint's own"),
+        "Model that the endpoint is asked for. A project stays with the model it was first indexed with.",
+    ),
+    setting(
+        Key::EmbeddingApi,
+        "embedding.api",
+        "QUARRY_EMBEDDING_API",
+        Choice(&["openai", "ollama"]),
+        Value("openai"),
+        "Which protocol the endpoint speaks.",
+    ),
+    setting(
+        Key::EmbeddingApiKey,
+        "embedding.api_key",
+        "QUARRY_EMBEDDING_API_KEY",
+        Text { max_bytes: 4096 },
+        Unset("none is sent"),
+        "Bearer token for the endpoint.",
+    )
+    .shown(Shown::Masked),
+    setting(
+        Key::EmbeddingTimeout,
+        "embedding.timeout_s",
+        "QUARRY_EMBEDDING_TIMEOUT_S",
+        Number { min: 1, max: 600 },
+        Value("60"),
+        "Seconds that one embedding request may take. A full batch on a model without a GPU takes tens of seconds; \
+         what takes longer is taken for a dead endpoint and retried.",
+    ),
+    setting(
+        Key::EmbeddingConcurrency,
+        "embedding.concurrency",
+        "QUARRY_EMBEDDING_CONCURRENCY",
+        Number { min: 1, max: 64 },
+        Value("4"),
+        "Embedding requests in flight at once, per process. Four hide the network's latency; more only queue up in an \
+         endpoint with one GPU.",
+    ),
+    setting(
+        Key::Host,
+        "host",
+        "QUARRY_HOST",
+        Text { max_bytes: 200 },
+        Unset("the content of <home>/host-id, made once"),
+        "Name of this machine. A repository belongs to a host and a path; only workers of that host read it. Give \
+         machines that mount the same repositories at the same paths one name.",
+    ),
+    setting(
+        Key::Project,
+        "project",
+        "QUARRY_PROJECT",
+        Text { max_bytes: 40 },
+        Unset("the name of the repository's directory"),
+        "Project that commands act on when no --project is given.",
+    )
+    .for_repositories(),
+    setting(
+        Key::WorkerConcurrency,
+        "worker.concurrency",
+        "QUARRY_WORKER_CONCURRENCY",
+        Number { min: 1, max: 64 },
+        Value("2"),
+        "Jobs that one worker process runs at once. Two let a saved file overtake a first load; each costs a core \
+         while it chunks and a connection while it stores.",
+    ),
+    setting(
+        Key::WorkerLease,
+        "worker.lease_s",
+        "QUARRY_WORKER_LEASE_S",
+        Number { min: 2, max: 300 },
+        Value("8"),
+        "Seconds without a heartbeat after which a worker counts as dead and its jobs go to others. Four missed \
+         heartbeats: a pause for garbage or a failover does not lose the lease, a crash costs only seconds.",
+    ),
+    setting(
+        Key::WorkerHeartbeat,
+        "worker.heartbeat_s",
+        "QUARRY_WORKER_HEARTBEAT_S",
+        Number { min: 1, max: 100 },
+        Value("2"),
+        "Seconds between two heartbeats of a worker; at most half of worker.lease_s, so that a single lost one does \
+         not end the lease.",
+    ),
+    setting(
+        Key::QueueMaxAttempts,
+        "queue.max_attempts",
+        "QUARRY_QUEUE_MAX_ATTEMPTS",
+        Number { min: 1, max: 100 },
+        Value("5"),
+        "Attempts after which a failing job is parked with its error until somebody retries it. With growing pauses \
+         five outlive a restart of the database or the endpoint; a job that always fails stops alone.",
+    ),
+    setting(
+        Key::IndexMaxFileBytes,
+        "index.max_file_bytes",
+        "QUARRY_INDEX_MAX_FILE_BYTES",
+        Number {
+            min: 1024,
+            max: 64 * 1024 * 1024,
+        },
+        Value("1048576"),
+        "Bytes above which a file is skipped and reported. Hand-written source stays far below 1 MiB; what is larger \
+         is mostly generated or data. Each file being read is held in memory.",
+    )
+    .for_repositories(),
+    setting(
+        Key::IndexBatchChunks,
+        "index.batch_chunks",
+        "QUARRY_INDEX_BATCH_CHUNKS",
+        Number { min: 1, max: 50_000 },
+        Value("2500"),
+        "Chunks that one publishing transaction holds at most, and with them the memory of a first load: 2500 are \
+         about 6 MB with their text and vectors of 256 dimensions.",
+    ),
+    setting(
+        Key::LogFilter,
+        "log.filter",
+        "QUARRY_LOG",
+        Filter,
+        Unset("error on the command line, info in services"),
+        "Which log lines are written: a level, or directives as in `info,quarry_queue=debug`.",
+    ),
+    setting(
+        Key::LogFormat,
+        "log.format",
+        "QUARRY_LOG_FORMAT",
+        Choice(&["text", "json"]),
+        Value("text"),
+        "How log lines are written to stderr: for people, or one JSON object a line.",
+    ),
+    setting(
+        Key::RegistryPoolMaxConnections,
+        "registry_pool.max_connections",
+        "QUARRY_REGISTRY_POOL_MAX_CONNECTIONS",
+        Number { min: 2, max: 200 },
+        Value("10"),
+        "Connections to the registry's database per process. Its statements take milliseconds, so ten serve a worker \
+         and its commands; one of them listens for new work.",
+    ),
+    setting(
+        Key::RegistryPoolIdleTimeout,
+        "registry_pool.idle_timeout_s",
+        "QUARRY_REGISTRY_POOL_IDLE_TIMEOUT_S",
+        Number { min: 1, max: 86_400 },
+        Value("300"),
+        "Seconds after which an idle connection to the registry is closed: a server has 100 by default, for everybody.",
+    ),
+    setting(
+        Key::RegistryPoolStatementTimeout,
+        "registry_pool.statement_timeout_s",
+        "QUARRY_REGISTRY_POOL_STATEMENT_TIMEOUT_S",
+        Number { min: 1, max: 3600 },
+        Value("60"),
+        "Seconds after which the server ends a statement on the registry. They take milliseconds: a minute means that \
+         something holds a lock.",
+    ),
+    setting(
+        Key::ProjectPoolMaxConnections,
+        "project_pool.max_connections",
+        "QUARRY_PROJECT_POOL_MAX_CONNECTIONS",
+        Number { min: 1, max: 100 },
+        Value("5"),
+        "Connections to each project's database per process. Few, because projects are many and the server's \
+         connections are shared by all of them.",
+    ),
+    setting(
+        Key::ProjectPoolIdleTimeout,
+        "project_pool.idle_timeout_s",
+        "QUARRY_PROJECT_POOL_IDLE_TIMEOUT_S",
+        Number { min: 1, max: 86_400 },
+        Value("600"),
+        "Seconds after which an idle connection to a project's database is closed. Longer than the registry's: work on \
+         a project comes in sessions.",
+    ),
+    setting(
+        Key::ProjectPoolStatementTimeout,
+        "project_pool.statement_timeout_s",
+        "QUARRY_PROJECT_POOL_STATEMENT_TIMEOUT_S",
+        Number { min: 1, max: 3600 },
+        Value("120"),
+        "Seconds after which the server ends a statement on a project's database. Publishing a large batch may take \
+         long on a slow disk; index builds and dumps are exempt.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_table_is_in_the_order_of_its_keys() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            assert_eq!(setting.key as usize, index, "{} stands at {index}", setting.name);
+        }
+    }
+
+    #[test]
+    fn names_and_variables_are_unique_and_recognisable() {
+        let names: HashSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        let variables: HashSet<_> = SETTINGS.iter().map(|setting| setting.variable).collect();
+        assert_eq!((names.len(), variables.len()), (SETTINGS.len(), SETTINGS.len()));
+        assert!(variables.iter().all(|variable| variable.starts_with("QUARRY_")));
+    }
+
+    #[test]
+    fn a_repository_sets_only_its_project_and_its_own_limits() {
+        let allowed: Vec<_> = SETTINGS
+            .iter()
+            .filter(|setting| setting.scope == Scope::Repository)
+            .map(|setting| setting.name)
+            .collect();
+        assert_eq!(allowed, ["project", "index.max_file_bytes"]);
+    }
+
+    #[test]
+    fn every_default_is_a_valid_value() {
+        for setting in &SETTINGS {
+            if let Fallback::Value(text) = setting.fallback {
+                assert!(setting.kind.parse(text).is_some(), "{}", setting.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What values a setting takes, and where a value came from. Text is parsed here once, at the edge; afterwards a number
+//! is a number within its bounds and a URL has its scheme. Never decides which source wins: see load.rs.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+use tracing_subscriber::EnvFilter;
+
+/// The values that a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory, made absolute against the current one.
+    Directory,
+    /// A `postgres://` or `postgresql://` URL.
+    DatabaseUrl,
+    /// An `http://` or `https://` URL with a host.
+    HttpUrl,
+    /// One line of text.
+    Text {
+        /// Its greatest length in bytes.
+        max_bytes: usize,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A whole number, both bounds included.
+    Number {
+        /// Least value.
+        min: u64,
+        /// Greatest value.
+        max: u64,
+    },
+    /// Directives of a log filter.
+    Filter,
+}
+
+/// What holds when nobody sets a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// This value.
+    Value(&'static str),
+    /// No value; this is what happens then, in words.
+    Unset(&'static str),
+}
+
+/// Where a value came from, strongest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Flag,
+    /// This environment variable.
+    Environment(&'static str),
+    /// `quarry.toml` of the repository, with the line from 1.
+    RepositoryFile(PathBuf, usize),
+    /// The user's own file, with the line from 1.
+    UserFile(PathBuf, usize),
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Flag => formatter.write_str("the command line"),
+            Source::Environment(variable) => formatter.write_str(variable),
+            Source::RepositoryFile(path, line) | Source::UserFile(path, line) => {
+                write!(formatter, "{}:{line}", path.display())
+            }
+            Source::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A value that passed its kind.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Text(String),
+    Number(u64),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => formatter.write_str(text),
+            Value::Number(number) => write!(formatter, "{number}"),
+        }
+    }
+}
+
+impl Kind {
+    /// The value that `text` stands for, or nothing when this kind does not take it.
+    pub(crate) fn parse(self, text: &str) -> Option<Value> {
+        let one_line = !text.is_empty() && !text.chars().any(char::is_control);
+        let valid = one_line
+            && match self {
+                Kind::Number { min, max } => {
+                    // Digits only: u64's own parser also takes a leading plus sign.
+                    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                    let number = text
+                        .parse()
+                        .ok()
+                        .filter(|number| digits && (min..=max).contains(number));
+                    return number.map(Value::Number);
+                }
+                Kind::Directory => {
+                    return std::path::absolute(text)
+                        .ok()?
+                        .into_os_string()
+                        .into_string()
+                        .ok()
+                        .map(Value::Text);
+                }
+                // The host may be empty: postgres:///db?host=/run/postgresql names a socket.
+                Kind::DatabaseUrl => after_scheme(text, &["postgres://", "postgresql://"]).is_some(),
+                Kind::HttpUrl => {
+                    after_scheme(text, &["http://", "https://"]).is_some_and(|rest| !rest.starts_with('/'))
+                }
+                Kind::Text { max_bytes } => text.len() <= max_bytes,
+                Kind::Choice(words) => words.contains(&text),
+                Kind::Filter => EnvFilter::try_new(text).is_ok(),
+            };
+        valid.then(|| Value::Text(text.to_owned()))
+    }
+
+    /// The words after "must be" when a value is refused.
+    pub(crate) fn expectation(self) -> String {
+        match self {
+            Kind::Directory => "a directory".to_owned(),
+            Kind::DatabaseUrl => "a URL that starts with postgres://".to_owned(),
+            Kind::HttpUrl => "a URL that starts with http:// or https://".to_owned(),
+            Kind::Text { max_bytes } => format!("one line of text of at most {max_bytes} bytes"),
+            Kind::Choice(words) => format!("one of {}", words.join(", ")),
+            Kind::Number { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Filter => "log directives such as info or info,quarry_queue=debug".to_owned(),
+        }
+    }
+}
+
+fn after_scheme<'a>(url: &'a str, schemes: &[&str]) -> Option<&'a str> {
+    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme))?;
+    (!rest.is_empty() && !rest.contains(char::is_whitespace)).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_number_stays_within_its_bounds() {
+        let kind = Kind::Number { min: 1, max: 64 };
+        assert!(matches!(kind.parse("64"), Some(Value::Number(64))));
+        for refused in ["0", "65", "-1", "+1", "1.5", " 2", "two", "", "18446744073709551616"] {
+            assert!(kind.parse(refused).is_none(), "{refused:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_url_needs_its_scheme_and_a_host() {
+        for refused in [
+            "localhost:5432",
+            "mysql://a",
+            "postgres://",
+            "postgres://a b",
+            "postgres://a\n",
+        ] {
+            assert!(Kind::DatabaseUrl.parse(refused).is_none(), "{refused:?} was taken");
+        }
+        assert!(Kind::DatabaseUrl.parse("postgresql://host/db").is_some());
+        assert!(Kind::DatabaseUrl.parse("postgres:///db?host=/run/postgresql").is_some());
+        for refused in ["file:///etc/passwd", "http:///v1", "https://"] {
+            assert!(Kind::HttpUrl.parse(refused).is_none(), "{refused:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_relative_directory_becomes_absolute() {
+        let value = Kind::Directory.parse("here").unwrap().to_string();
+        assert_eq!(PathBuf::from(value), std::env::current_dir().unwrap().join("here"));
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_understood_is_refused() {
+        assert!(Kind::Filter.parse("info,quarry_queue=debug").is_some());
+        assert!(Kind::Filter.parse("quarry_queue=loud").is_none());
+    }
+}
