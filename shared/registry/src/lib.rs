@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod names;
+mod projects;
+
+mod error;
+mod open;
+
+mod identifiers;
+mod initialize;
+mod migrations;
+mod stamp;
+mod template;
+
+mod provision;
+mod reconcile;
+
+mod connection_budget;
+mod pin_embedding;
+mod pools;
+
+mod client_target;
+mod locations;
+
+pub use client_target::ClientTarget;
+pub use error::RegistryError;
+pub use initialize::{InitReport, Privileges};
+pub use locations::Location;
+pub use names::{ProjectName, ProjectNameError};
+pub use open::{Registry, RegistryOptions};
+pub use pin_embedding::MAX_DIMENSIONS;
+pub use projects::{PinnedEmbedding, Project, ProjectId, ProjectState};
+pub use reconcile::Reconciled;
+
+/// A pool of connections, so that callers without SQL of their own need not name the driver.
+pub use sqlx::PgPool;
