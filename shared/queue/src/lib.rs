@@ -1,0 +1,52 @@
+#![doc = include_str!("../README.md")]
+
+mod lane;
+
+mod enqueue;
+mod mark_dirty;
+mod remove;
+
+mod wakeup;
+
+mod claim;
+mod dirty_files;
+mod progress;
+mod retry_policy;
+mod settle;
+
+mod rescue;
+mod workers;
+
+mod cancel;
+mod overview;
+mod pending;
+mod prune;
+mod ticket;
+mod ticket_runs;
+
+mod error;
+
+pub use cancel::{cancel_job, cancel_ticket, retry_job};
+pub use claim::{CLAIM_LIMIT, Claim, ClaimFilter, claim, holds, next_due};
+pub use dirty_files::{DirtyFile, dirty_files, drop_dirty};
+pub use enqueue::{SyncRequest, Ticket, enqueue_rebuild, enqueue_sync};
+pub use error::{QueueError, Result};
+pub use lane::{JobKind, Lane, Priority, SHARDS, shard_of};
+pub use mark_dirty::{Debounce, SAVED_BY_HAND_LIMIT, WAITING_SAVES_LIMIT, mark_dirty, mark_dirty_from_sync};
+pub use overview::{
+    JobEntry, JobsFilter, QueueDepth, RepositoryPending, RunEntry, job_show, jobs_list, queue_depth, repository_pending,
+};
+pub use pending::{Pending, pending, since_last_sync};
+pub use progress::{Progress, REPORT_INTERVAL, ReportPace, report_progress};
+pub use prune::{KEEP_RUNS, KEEP_TICKETS, prune};
+pub use remove::enqueue_remove;
+pub use rescue::{Rescued, rescue};
+pub use retry_policy::RetryPolicy;
+pub use settle::{FollowUp, Outcome, Settled, settle};
+pub use ticket::{OpenLane, TicketState, TicketStatus, ticket_status};
+pub use ticket_runs::ticket_counts;
+pub use wakeup::{POLL_INTERVAL, WakeUp, Woken};
+pub use workers::{
+    Beat, HEARTBEAT_INTERVAL, Lease, TIME_TO_LIVE, Worker, WorkerEntry, heartbeat, register_worker, retire_worker,
+    workers, workers_alive,
+};

@@ -1,0 +1,163 @@
+//! Wakes idle workers: NOTIFY from the transactions that make lanes ready, LISTEN in the workers, and polling where
+//! neither arrives. A notification is a hint; a worker that misses all of them is late by one poll and never wrong.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnection, PgListener};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::error::Result;
+
+const CHANNEL: &str = "quarry_jobs";
+
+/// The longest a worker goes without looking, notified or not. Behind a pooler that swallows LISTEN this is the
+/// latency of an idle worker; at a second the looks cost one index read each and are not noticed.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One process notifies at most this often for work that is not due at once: commits that notify are serialised
+/// across the whole server.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// After a failed LISTEN.
+const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Notifies when this transaction commits, if a lane became ready in it. Called by each enqueue, not by a row trigger:
+/// a trigger would notify for every row of a bulk load.
+pub(crate) async fn announce(connection: &mut PgConnection, became_ready: bool, due_at_once: bool) -> Result<()> {
+    static LAST: RateLimit = RateLimit::new();
+    if became_ready && (LAST.allows(NOTIFY_INTERVAL) || due_at_once) {
+        sqlx::query!("select pg_notify($1, '')", CHANNEL)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Lets one caller through per interval, across threads.
+struct RateLimit {
+    last_micros: AtomicU64,
+}
+
+impl RateLimit {
+    const fn new() -> Self {
+        Self {
+            last_micros: AtomicU64::new(0),
+        }
+    }
+
+    fn allows(&self, interval: Duration) -> bool {
+        static START: OnceLock<Instant> = OnceLock::new();
+        // From one interval on, so that the very first call passes.
+        self.allows_at(START.get_or_init(Instant::now).elapsed() + interval, interval)
+    }
+
+    fn allows_at(&self, now: Duration, interval: Duration) -> bool {
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.last_micros
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                (micros(now) >= last.saturating_add(micros(interval))).then(|| micros(now))
+            })
+            .is_ok()
+    }
+}
+
+/// Why [`WakeUp::wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// Somebody made a lane ready.
+    Notified,
+    /// The given instant or the poll interval came.
+    Due,
+}
+
+/// Waits for work on behalf of one process. Holds one connection of the pool while LISTEN works.
+#[derive(Debug)]
+pub struct WakeUp {
+    notified: Arc<Notify>,
+    listener: JoinHandle<()>,
+    poll_interval: Duration,
+    /// Enqueues within the notify interval after a notification send none of their own; this looks once more for them.
+    look_again_at: Option<Instant>,
+}
+
+impl WakeUp {
+    /// Starts to listen. Without LISTEN (a pooler, no free connection) it polls, and tries again every few seconds.
+    #[must_use]
+    pub fn listen(pool: &PgPool) -> Self {
+        Self::with_poll_interval(pool, POLL_INTERVAL)
+    }
+
+    /// Like [`WakeUp::listen`], with another bound on how long it goes without looking.
+    #[must_use]
+    pub fn with_poll_interval(pool: &PgPool, poll_interval: Duration) -> Self {
+        let notified = Arc::new(Notify::new());
+        let listener = tokio::spawn(forward(pool.clone(), Arc::clone(&notified)));
+        Self {
+            notified,
+            listener,
+            poll_interval,
+            look_again_at: None,
+        }
+    }
+
+    /// Returns when somebody made a lane ready, at `until` (when the next lane is due, see [`crate::next_due`]), or
+    /// after the poll interval, whichever comes first. What comes in between two calls is not lost.
+    pub async fn wait(&mut self, until: Instant) -> Woken {
+        let mut deadline = until.min(Instant::now() + self.poll_interval);
+        if let Some(again) = self.look_again_at.take() {
+            deadline = deadline.min(again);
+        }
+        match tokio::time::timeout_at(deadline.into(), self.notified.notified()).await {
+            Ok(()) => {
+                self.look_again_at = Some(Instant::now() + 2 * NOTIFY_INTERVAL);
+                Woken::Notified
+            }
+            Err(_) => Woken::Due,
+        }
+    }
+}
+
+impl Drop for WakeUp {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+async fn forward(pool: PgPool, notified: Arc<Notify>) {
+    loop {
+        if let Err(error) = listen(&pool, &notified).await {
+            tracing::debug!(%error, "cannot listen for new jobs, polling: {error}");
+        }
+        if pool.is_closed() {
+            return;
+        }
+        tokio::time::sleep(LISTEN_AGAIN_AFTER).await;
+    }
+}
+
+async fn listen(pool: &PgPool, notified: &Notify) -> Result<()> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        // None: the connection was lost and is listening again; something may have been missed.
+        listener.try_recv().await?;
+        notified.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_caller_passes_per_interval() {
+        let limit = RateLimit::new();
+        let interval = Duration::from_millis(5);
+        let passed = [5, 6, 9, 10, 14, 30].map(|ms| limit.allows_at(Duration::from_millis(ms), interval));
+        assert_eq!(passed, [true, false, false, true, false, true]);
+    }
+}

@@ -1,0 +1,16 @@
+//! What the queue promises, on a real Postgres: one file per part of a lane's life.
+#![allow(clippy::unwrap_used)] // reason: tests
+
+mod support;
+
+mod asking;
+mod cancelling;
+mod claiming;
+mod interleavings;
+mod leases;
+mod model;
+mod plan;
+mod removing;
+mod settling;
+mod tickets;
+mod waking;
