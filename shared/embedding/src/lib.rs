@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod built_in_state;
+mod client;
+mod endpoint;
+mod endpoint_config;
+mod error;
+mod ollama;
+mod openai;
+mod retry;
+mod retry_after;
+mod source;
+mod transport;
+mod vector_json;
+
+pub use built_in_state::{BUILT_IN_DIMENSIONS, BUILT_IN_MODEL, BuiltInState, STOP_KEY_HEADER};
+pub use client::{Embedded, EmbeddingClient, ModelInfo};
+pub use endpoint::{built_in_endpoint, stop_built_in};
+pub use endpoint_config::{Api, ApiKey, EndpointConfig};
+pub use error::EmbeddingError;
+pub use retry::RetryPolicy;
+pub use source::EmbeddingSource;
