@@ -1,0 +1,166 @@
+//! The files an index holds, as the last publication left them. Hands a sync its half of the comparison, page by page in the
+//! order of the walk, and a lane the state of the paths it is about to read.
+//! Never writes chunks: see replace_files.rs.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::CodebaseError;
+use crate::fences::{Fence, hold_fence};
+
+/// A file as it stands in the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Relative to the repository's root, separated by `/`.
+    pub path: String,
+    /// BLAKE3 of the bytes that were indexed.
+    pub content_hash: [u8; 32],
+    /// Length of what was indexed, in bytes.
+    pub size_bytes: i64,
+    /// Its modification time when it was read.
+    pub modified_at: Option<DateTime<Utc>>,
+    /// Which rules cut it.
+    pub chunker_version: i16,
+    /// How many chunks it has.
+    pub chunk_count: i32,
+    /// When it was published.
+    pub indexed_at: DateTime<Utc>,
+}
+
+/// A file whose content is the indexed one although its size on record or its modification time is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TouchedFile {
+    /// Relative to the repository's root.
+    pub path: String,
+    /// What was read and found equal.
+    pub content_hash: [u8; 32],
+    /// Its modification time now.
+    pub modified_at: Option<DateTime<Utc>>,
+}
+
+/// The key that sorts paths as a walk meets them, bytewise: directories component by component, so that `a/b` comes before
+/// `a-b`.
+pub fn walk_key(path: &str) -> String {
+    path.replace('/', "\u{1}")
+}
+
+/// The next `limit` files in the order of a walk, after the path `after`, or from the start.
+///
+/// # Errors
+/// [`CodebaseError::Database`] only. An unknown repository has no files.
+pub async fn stored_files(
+    pool: &PgPool,
+    repository_id: Uuid,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<StoredFile>, CodebaseError> {
+    let after = after.map(walk_key).unwrap_or_default();
+    let rows = sqlx::query_file_as!(
+        StoredFileRow,
+        "queries/stored_files.sql",
+        repository_id,
+        after,
+        i64::from(limit)
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(StoredFile::from).collect())
+}
+
+/// What the index holds of these paths. A path that is absent from the answer is not indexed.
+///
+/// # Errors
+/// [`CodebaseError::Database`] only.
+pub async fn file_states(
+    pool: &PgPool,
+    repository_id: Uuid,
+    paths: &[String],
+) -> Result<HashMap<String, StoredFile>, CodebaseError> {
+    let rows = sqlx::query_as!(
+        StoredFileRow,
+        "select path, content_hash, size_bytes, modified_at, chunker_version, chunk_count, indexed_at
+         from codebase.files
+         where repository_id = $1 and path = any($2)",
+        repository_id,
+        paths
+    )
+    .fetch_all(pool)
+    .await?;
+    let files = rows.into_iter().map(StoredFile::from);
+    Ok(files.map(|file| (file.path.clone(), file)).collect())
+}
+
+/// Notes new modification times of files whose content is unchanged, so that the next sync need not read them again.
+/// A file that another lane published differently meanwhile is left as it is. Returns how many were noted.
+///
+/// # Errors
+/// [`CodebaseError::FenceLost`] when the lane was taken over; nothing was written.
+pub async fn touch_files(
+    pool: &PgPool,
+    fence: &Fence,
+    repository_id: Uuid,
+    touched: &[TouchedFile],
+) -> Result<u64, CodebaseError> {
+    let mut touched: Vec<&TouchedFile> = touched.iter().collect();
+    touched.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    let paths: Vec<&str> = touched.iter().map(|file| file.path.as_str()).collect();
+    let hashes: Vec<&[u8]> = touched.iter().map(|file| &file.content_hash[..]).collect();
+    let times: Vec<Option<DateTime<Utc>>> = touched.iter().map(|file| file.modified_at).collect();
+
+    let mut transaction = pool.begin().await?;
+    hold_fence(&mut transaction, fence).await?;
+    let noted = sqlx::query!(
+        "with locked as (
+             select files.id, touched.modified_at
+             from unnest($2::text[], $3::bytea[], $4::timestamptz[]) as touched (path, content_hash, modified_at)
+             join codebase.files
+                 on files.repository_id = $1
+                 and files.path = touched.path
+                 and files.content_hash = touched.content_hash
+             order by files.path
+             for no key update of files
+         )
+         update codebase.files
+         set modified_at = locked.modified_at
+         from locked
+         where files.id = locked.id",
+        repository_id,
+        &paths as _,
+        &hashes as _,
+        &times as _
+    )
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(noted.rows_affected())
+}
+
+struct StoredFileRow {
+    path: String,
+    content_hash: Vec<u8>,
+    size_bytes: i64,
+    modified_at: Option<DateTime<Utc>>,
+    chunker_version: i16,
+    chunk_count: i32,
+    indexed_at: DateTime<Utc>,
+}
+
+impl From<StoredFileRow> for StoredFile {
+    fn from(row: StoredFileRow) -> StoredFile {
+        StoredFile {
+            path: row.path,
+            content_hash: row
+                .content_hash
+                .try_into()
+                .expect("a constraint keeps hashes at 32 bytes"),
+            size_bytes: row.size_bytes,
+            modified_at: row.modified_at,
+            chunker_version: row.chunker_version,
+            chunk_count: row.chunk_count,
+            indexed_at: row.indexed_at,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Makes every stored file of a repository look stale, so that the next comparison marks all of them. What is stored keeps
+//! answering searches until each file is replaced.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::CodebaseError;
+use crate::fences::{Fence, hold_fence};
+
+/// No chunker has this version.
+const NO_VERSION: i16 = 0;
+
+/// Forgets which rules cut the files of a repository.
+///
+/// # Errors
+/// [`CodebaseError::FenceLost`]: stop the work.
+pub async fn forget_content(pool: &PgPool, fence: &Fence, repository_id: Uuid) -> Result<(), CodebaseError> {
+    let mut transaction = pool.begin().await?;
+    hold_fence(&mut transaction, fence).await?;
+    sqlx::query!(
+        "update codebase.files set chunker_version = $2 where repository_id = $1",
+        repository_id,
+        NO_VERSION
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction.commit().await?)
+}

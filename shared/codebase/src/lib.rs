@@ -1,0 +1,46 @@
+#![doc = include_str!("../README.md")]
+
+mod chunk_changes;
+mod chunk_rows;
+mod copy;
+mod embeddings;
+mod error;
+mod fences;
+mod file_rows;
+mod files;
+mod forget_content;
+mod freshness;
+mod lexical;
+mod new_file;
+mod publication;
+mod read_lines;
+mod remove_repository;
+mod replace_files;
+mod repositories;
+mod search;
+mod tokenize;
+mod vector_index;
+
+pub use embeddings::{known_embeddings, prune_embeddings, store_embeddings};
+pub use error::CodebaseError;
+pub use fences::{Fence, raise_fence, sweep_fences};
+pub use files::{StoredFile, TouchedFile, file_states, stored_files, touch_files, walk_key};
+pub use forget_content::forget_content;
+pub use freshness::{Freshness, FreshnessState, Pending, freshness};
+pub use lexical::{MergedSegments, merge_segments};
+pub use new_file::{NewChunk, NewFile};
+pub use read_lines::{ChunkText, StoredLines, chunk_by_id, read_lines};
+pub use remove_repository::{Removed, remove_repository};
+pub use replace_files::{Replaced, Spent, replace_files};
+pub use repositories::{
+    GitState, IndexingStatus, Repository, ensure_repository, find_repository, find_repository_at, mark_completed,
+    mark_failed, mark_in_progress, record_walk, repositories,
+};
+pub use search::{
+    CandidateCounts, Degraded, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchOutcome, SearchRequest, SearchTimings,
+    VectorScan, search,
+};
+pub use vector_index::{
+    Decision, IndexAdvice, IndexInUse, RebuildMode, RebuildReason, Rebuilt, VectorIndexHealth, rebuild_vector_index,
+    vector_index_health,
+};

@@ -1,0 +1,73 @@
+//! Fetches what ranking needs to know of the candidates, a few hundred rows without their text, in one statement.
+//! Hands candidates to ranking. Checks the texts that must occur; never orders anything.
+
+use pgvector::Vector;
+use rustc_hash::FxHashMap;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::CodebaseError;
+use crate::lexical::Scored;
+
+/// A chunk that may answer the query.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub number: i64,
+    pub id: Uuid,
+    pub repository_id: Uuid,
+    pub path: String,
+    pub symbol: Option<String>,
+    pub defines: Vec<String>,
+    pub start_line: u32,
+    pub end_line: u32,
+    pub bm25: f32,
+    pub cosine: Option<f32>,
+}
+
+/// Fetches these chunks; `query_vector` adds their similarities, `phrases` drops those that lack one of them.
+pub(crate) async fn fetch_candidates(
+    connection: &mut PgConnection,
+    scored: &FxHashMap<i64, Scored>,
+    query_vector: Option<&[f32]>,
+    phrases: &[String],
+) -> Result<Vec<Candidate>, CodebaseError> {
+    let numbers: Vec<i64> = scored.keys().copied().collect();
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query_vector = query_vector.map(|values| Vector::from(values.to_vec()));
+    let rows = sqlx::query_file!(
+        "queries/search_candidates.sql",
+        &numbers,
+        query_vector as Option<Vector>,
+        phrases
+    )
+    .fetch_all(connection)
+    .await?;
+    let candidates = rows
+        .into_iter()
+        .map(|row| Candidate {
+            number: row.number,
+            id: row.id,
+            repository_id: row.repository_id,
+            path: row.file_path,
+            symbol: row.symbol,
+            defines: row.defines,
+            start_line: line(row.start_line),
+            end_line: line(row.end_line),
+            bm25: scored.get(&row.number).map_or(0.0, |scored| scored.score),
+            cosine: row.distance.map(similarity),
+        })
+        .collect();
+    Ok(candidates)
+}
+
+/// A line number as it is stored.
+pub(crate) fn line(stored: i32) -> u32 {
+    u32::try_from(stored).expect("a constraint keeps line numbers positive")
+}
+
+#[allow(clippy::cast_possible_truncation)] // a cosine: seven digits are plenty
+fn similarity(distance: f64) -> f32 {
+    (1.0 - distance) as f32
+}

@@ -1,0 +1,19 @@
+//! Answers a query: what is asked, which chunks may answer it by their words and by their meaning, in which order, and what
+//! of them is shown. One search reads one consistent state of the project. Never waits for a publication, never embeds.
+
+mod answer;
+mod candidates;
+mod fusion;
+mod outcome;
+mod path_filter;
+mod path_role;
+mod query_token;
+mod ranking;
+mod request;
+mod run;
+mod understand;
+mod vectors;
+
+pub use outcome::{CandidateCounts, Degraded, Hit, SearchOutcome, SearchTimings, VectorScan};
+pub use request::{MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchRequest};
+pub use run::search;

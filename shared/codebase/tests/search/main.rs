@@ -1,0 +1,9 @@
+//! What search promises, on a real Postgres with a database for each test.
+#![allow(clippy::unwrap_used)] // tests
+
+mod corpus;
+mod filters;
+mod finding;
+mod reading;
+mod segments;
+mod vectors;
