@@ -1,0 +1,317 @@
+//! Which nodes of each grammar define something, of which kind, and where their name stands. Tables only.
+//! Read by `outline.rs`; the ways to find a name are in `names.rs`. Node kinds are those of the grammars' node-types.json.
+
+/// One kind of node that defines something.
+#[derive(Debug)]
+pub(super) struct DefinitionRule {
+    pub(super) node: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) name: NameAt,
+}
+
+/// Where the name of a definition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameAt {
+    /// In the node's field of this name.
+    Field(&'static str),
+    /// The same, but only where the node has a body: without one it is a reference.
+    WithBody,
+    /// In the first child of one of these kinds.
+    Child(&'static [&'static str]),
+    /// The first identifier below the node.
+    FirstIdentifier,
+    /// At the end of nested declarators, as in C.
+    Declarator,
+    /// The same, but only for what is declared as a function.
+    Prototype,
+    /// The type an `impl` block is for, without its parameters.
+    ImplementedType,
+    /// In the field `name`, qualified by the type of the receiver.
+    GoMethod,
+    /// On the left of an assignment: a function if one is on the right, else a constant where the kind says so.
+    Assigned(&'static str, &'static str),
+    /// On the left of an assignment, in a child of this kind, without looking at the right.
+    LeftIf(&'static str),
+    /// A binding of OCaml: a function if it has parameters.
+    Binding,
+    /// A constant of Zig: a struct, enum or union if its value is one.
+    ZigConstant,
+    /// A call of Elixir's defining macros.
+    ElixirCall,
+    /// Fixed: the node has no name of its own.
+    Fixed(&'static str),
+}
+
+use NameAt::{
+    Assigned, Binding, Child, Declarator, ElixirCall, Field, FirstIdentifier, Fixed, GoMethod, ImplementedType, LeftIf,
+    Prototype, WithBody, ZigConstant,
+};
+
+const NAME: NameAt = Field("name");
+
+const fn rule(node: &'static str, kind: &'static str, name: NameAt) -> DefinitionRule {
+    DefinitionRule { node, kind, name }
+}
+
+/// Kinds that only say where something belongs: they qualify names, but define nothing themselves.
+pub(super) fn is_scope(kind: &str) -> bool {
+    matches!(kind, "impl" | "extension" | "instance" | "namespace")
+}
+
+/// Kinds whose functions are methods.
+pub(super) fn has_methods(kind: &str) -> bool {
+    matches!(
+        kind,
+        "class" | "struct" | "enum" | "trait" | "interface" | "impl" | "extension" | "instance" | "object" | "union"
+    )
+}
+
+/// Kinds inside which constants are worth a name: elsewhere they are fields and local variables.
+pub(super) fn has_constants(kind: &str) -> bool {
+    matches!(kind, "module" | "namespace" | "object" | "impl" | "trait")
+}
+
+pub(super) fn is_function(kind: &str) -> bool {
+    matches!(kind, "function" | "method" | "macro")
+}
+
+pub(super) const NONE: &[DefinitionRule] = &[];
+
+pub(super) const RUST: &[DefinitionRule] = &[
+    rule("function_item", "function", NAME),
+    rule("function_signature_item", "function", NAME),
+    rule("struct_item", "struct", NAME),
+    rule("enum_item", "enum", NAME),
+    rule("union_item", "union", NAME),
+    rule("trait_item", "trait", NAME),
+    rule("impl_item", "impl", ImplementedType),
+    rule("mod_item", "module", WithBody),
+    rule("type_item", "type", NAME),
+    rule("const_item", "constant", NAME),
+    rule("static_item", "constant", NAME),
+    rule("macro_definition", "macro", NAME),
+];
+
+pub(super) const PYTHON: &[DefinitionRule] = &[
+    rule("class_definition", "class", NAME),
+    rule("function_definition", "function", NAME),
+    rule("assignment", "constant", LeftIf("identifier")),
+    rule("type_alias_statement", "type", FirstIdentifier),
+];
+
+/// JavaScript and TypeScript: each ignores the other's nodes.
+pub(super) const JAVASCRIPT: &[DefinitionRule] = &[
+    rule("function_declaration", "function", NAME),
+    rule("generator_function_declaration", "function", NAME),
+    rule("function_signature", "function", NAME),
+    rule("class_declaration", "class", NAME),
+    rule("abstract_class_declaration", "class", NAME),
+    rule("method_definition", "method", NAME),
+    rule("method_signature", "method", NAME),
+    rule("abstract_method_signature", "method", NAME),
+    rule("interface_declaration", "interface", NAME),
+    rule("type_alias_declaration", "type", NAME),
+    rule("enum_declaration", "enum", NAME),
+    rule("internal_module", "namespace", NAME),
+    rule("module", "namespace", NAME),
+    rule("variable_declarator", "constant", Assigned("name", "value")),
+    rule("assignment_expression", "function", Assigned("left", "right")),
+    rule("pair", "function", Assigned("key", "value")),
+    rule("field_definition", "function", Assigned("property", "value")),
+    rule("public_field_definition", "function", Assigned("name", "value")),
+];
+
+pub(super) const GO: &[DefinitionRule] = &[
+    rule("function_declaration", "function", NAME),
+    rule("method_declaration", "method", GoMethod),
+    rule("type_spec", "type", NAME),
+    rule("type_alias", "type", NAME),
+    rule("const_spec", "constant", NAME),
+    rule("var_spec", "constant", NAME),
+];
+
+pub(super) const JAVA: &[DefinitionRule] = &[
+    rule("class_declaration", "class", NAME),
+    rule("record_declaration", "class", NAME),
+    rule("interface_declaration", "interface", NAME),
+    rule("annotation_type_declaration", "interface", NAME),
+    rule("enum_declaration", "enum", NAME),
+    rule("method_declaration", "method", NAME),
+    rule("constructor_declaration", "method", NAME),
+    rule("compact_constructor_declaration", "method", NAME),
+];
+
+/// C and C++.
+pub(super) const C: &[DefinitionRule] = &[
+    rule("function_definition", "function", Declarator),
+    rule("declaration", "function", Prototype),
+    rule("field_declaration", "function", Prototype),
+    rule("struct_specifier", "struct", WithBody),
+    rule("union_specifier", "union", WithBody),
+    rule("class_specifier", "class", WithBody),
+    rule("enum_specifier", "enum", WithBody),
+    rule("type_definition", "type", Declarator),
+    rule("alias_declaration", "type", NAME),
+    rule("concept_definition", "type", NAME),
+    rule("namespace_definition", "namespace", NAME),
+    rule("preproc_def", "constant", NAME),
+    rule("preproc_function_def", "macro", NAME),
+];
+
+pub(super) const CSHARP: &[DefinitionRule] = &[
+    rule("class_declaration", "class", NAME),
+    rule("record_declaration", "class", NAME),
+    rule("struct_declaration", "struct", NAME),
+    rule("interface_declaration", "interface", NAME),
+    rule("enum_declaration", "enum", NAME),
+    rule("delegate_declaration", "type", NAME),
+    rule("method_declaration", "method", NAME),
+    rule("constructor_declaration", "method", NAME),
+    rule("local_function_statement", "function", NAME),
+    rule("property_declaration", "property", NAME),
+    rule("namespace_declaration", "namespace", NAME),
+];
+
+pub(super) const RUBY: &[DefinitionRule] = &[
+    rule("class", "class", NAME),
+    rule("module", "module", NAME),
+    rule("method", "function", NAME),
+    rule("singleton_method", "function", NAME),
+    rule("assignment", "constant", LeftIf("constant")),
+];
+
+pub(super) const PHP: &[DefinitionRule] = &[
+    rule("class_declaration", "class", NAME),
+    rule("interface_declaration", "interface", NAME),
+    rule("trait_declaration", "trait", NAME),
+    rule("enum_declaration", "enum", NAME),
+    rule("function_definition", "function", NAME),
+    rule("method_declaration", "method", NAME),
+    rule("const_element", "constant", Child(&["name"])),
+];
+
+pub(super) const SCALA: &[DefinitionRule] = &[
+    rule("class_definition", "class", NAME),
+    rule("object_definition", "object", NAME),
+    rule("trait_definition", "trait", NAME),
+    rule("enum_definition", "enum", NAME),
+    rule("function_definition", "function", NAME),
+    rule("function_declaration", "function", NAME),
+    rule("type_definition", "type", NAME),
+    rule("given_definition", "constant", NAME),
+    rule("val_definition", "constant", Field("pattern")),
+    rule("extension_definition", "extension", Fixed("extension")),
+];
+
+pub(super) const SWIFT: &[DefinitionRule] = &[
+    rule("class_declaration", "class", NAME),
+    rule("protocol_declaration", "interface", NAME),
+    rule("function_declaration", "function", NAME),
+    rule("protocol_function_declaration", "function", NAME),
+    rule("init_declaration", "method", Fixed("init")),
+    rule("deinit_declaration", "method", Fixed("deinit")),
+    rule("subscript_declaration", "method", Fixed("subscript")),
+    rule("typealias_declaration", "type", NAME),
+    rule("property_declaration", "constant", NAME),
+];
+
+pub(super) const KOTLIN: &[DefinitionRule] = &[
+    rule("class_declaration", "class", NAME),
+    rule("object_declaration", "object", NAME),
+    rule("companion_object", "object", Fixed("Companion")),
+    rule("function_declaration", "function", NAME),
+    rule("secondary_constructor", "method", Fixed("constructor")),
+    rule("type_alias", "type", Field("type")),
+    rule("property_declaration", "constant", FirstIdentifier),
+];
+
+pub(super) const BASH: &[DefinitionRule] = &[rule("function_definition", "function", NAME)];
+
+pub(super) const LUA: &[DefinitionRule] = &[
+    rule("function_declaration", "function", NAME),
+    rule("assignment_statement", "function", Assigned("", "")),
+    rule("field", "function", Assigned("name", "value")),
+];
+
+pub(super) const HASKELL: &[DefinitionRule] = &[
+    rule("data_type", "type", NAME),
+    rule("newtype", "type", NAME),
+    rule("type_synomym", "type", NAME),
+    rule("type_synonym", "type", NAME),
+    rule("type_family", "type", NAME),
+    rule("class", "class", NAME),
+    rule("instance", "instance", NAME),
+    rule("function", "function", NAME),
+    rule("bind", "constant", NAME),
+];
+
+pub(super) const ELIXIR: &[DefinitionRule] = &[rule("call", "function", ElixirCall)];
+
+pub(super) const ZIG: &[DefinitionRule] = &[
+    rule("function_declaration", "function", NAME),
+    rule("variable_declaration", "constant", ZigConstant),
+    rule("test_declaration", "function", Child(&["string", "identifier"])),
+];
+
+pub(super) const TOML: &[DefinitionRule] = &[
+    rule("table", "section", Child(&["bare_key", "dotted_key", "quoted_key"])),
+    rule(
+        "table_array_element",
+        "section",
+        Child(&["bare_key", "dotted_key", "quoted_key"]),
+    ),
+];
+
+pub(super) const SQL: &[DefinitionRule] = &[
+    rule("create_table", "table", Child(&["object_reference"])),
+    rule("create_view", "view", Child(&["object_reference"])),
+    rule("create_materialized_view", "view", Child(&["object_reference"])),
+    rule("create_function", "function", Child(&["object_reference"])),
+    rule("create_procedure", "function", Child(&["object_reference"])),
+    rule("create_trigger", "trigger", Child(&["object_reference"])),
+    rule("create_type", "type", Child(&["object_reference"])),
+    rule("create_index", "index", Field("column")),
+];
+
+pub(super) const OCAML: &[DefinitionRule] = &[
+    rule("let_binding", "constant", Binding),
+    rule(
+        "value_specification",
+        "function",
+        Child(&["value_name", "parenthesized_operator"]),
+    ),
+    rule("type_binding", "type", NAME),
+    rule("module_binding", "module", Child(&["module_name"])),
+    rule("module_type_definition", "interface", Child(&["module_type_name"])),
+    rule("class_binding", "class", Child(&["class_name"])),
+    rule("method_definition", "method", Child(&["method_name"])),
+    rule("exception_definition", "type", FirstIdentifier),
+];
+
+pub(super) const JULIA: &[DefinitionRule] = &[
+    rule("module_definition", "module", NAME),
+    rule("struct_definition", "struct", FirstIdentifier),
+    rule("abstract_definition", "type", FirstIdentifier),
+    rule("primitive_definition", "type", FirstIdentifier),
+    rule("function_definition", "function", FirstIdentifier),
+    rule("macro_definition", "macro", FirstIdentifier),
+    rule("assignment", "function", LeftIf("call_expression")),
+    rule("const_statement", "constant", FirstIdentifier),
+];
+
+pub(super) const DART: &[DefinitionRule] = &[
+    rule("class_declaration", "class", NAME),
+    rule("mixin_declaration", "class", NAME),
+    rule("extension_declaration", "extension", NAME),
+    rule("enum_declaration", "enum", NAME),
+    rule("type_alias", "type", Child(&["type_identifier"])),
+    rule("function_signature", "function", NAME),
+    rule("getter_signature", "function", NAME),
+    rule("setter_signature", "function", NAME),
+    rule("constructor_signature", "method", NAME),
+    rule("constant_constructor_signature", "method", NAME),
+    rule("factory_constructor_signature", "method", NAME),
+    rule("static_final_declaration", "constant", NAME),
+];
+
+pub(super) const R: &[DefinitionRule] = &[rule("binary_operator", "function", Assigned("lhs", "rhs"))];

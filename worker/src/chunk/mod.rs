@@ -1,0 +1,93 @@
+//! Text into chunks: whole lines that hold together, each with the name of what it is about.
+//! Hands the chunks of one file to embedding and storage. Pure: reads no file, and the same text gives the same chunks on
+//! every machine, except for hostile texts on which the parser's time runs out.
+//!
+//! The chunks tile the file: their contents, joined, are the text, so the index can answer with any range of lines. A file
+//! of blank lines only has none. Stages, in order: [`mod@language`] (which grammar), `outline` (definitions, from one
+//! parse), `sections` (where to cut code) or `prose` (where to cut text), `label` (what each piece is about).
+
+mod definition_rules;
+mod label;
+pub mod language;
+mod lines;
+mod markdown_headings;
+mod names;
+mod outline;
+mod prose;
+mod scanner_limits;
+mod sections;
+
+use language::{Language, Syntax};
+use lines::Lines;
+use outline::Outline;
+
+/// Goes up whenever the same text would give other chunks, so that an index knows which files to chunk again.
+pub const CHUNKER_VERSION: i16 = 1;
+
+/// One file, cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkedFile {
+    /// Name of the language in lower case, where it is known.
+    pub language: Option<&'static str>,
+    /// Extension in lower case; the name, in lower case, of a file without one.
+    pub file_type: Option<String>,
+    /// Number of lines; a last line without an end counts.
+    pub line_count: u32,
+    /// The chunks in the order of their lines.
+    pub chunks: Vec<Chunk>,
+}
+
+/// Some whole lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// The lines with their ends.
+    pub content: String,
+    /// First line, from 1.
+    pub start_line: u32,
+    /// Last line, inclusive.
+    pub end_line: u32,
+    /// What the chunk is about, qualified by its parents: `Queue::claim`, `Registry.open`, `Guide > Install`.
+    pub symbol: Option<String>,
+    /// What the symbol is: function, method, class, struct, enum, trait, interface, module, type, constant, macro, section,
+    /// or what extends one of these: impl, extension, instance, namespace.
+    pub symbol_kind: Option<&'static str>,
+    /// Unqualified names of the definitions that start in the chunk.
+    pub defines: Vec<String>,
+    /// The opening lines of what encloses the chunk and starts above it, outermost first.
+    pub context_before: Option<String>,
+    /// The next line of code, where a function goes on in the next chunk.
+    pub context_after: Option<String>,
+}
+
+/// Cuts `text`, the content of the file at `path`. Never fails: what cannot be parsed is cut as plain text.
+pub fn chunk(path: &str, text: &str) -> ChunkedFile {
+    let language = language::detect(path, text);
+    let lines = Lines::of(text);
+    let outline = outline(language, text, &lines);
+    let sections = match (language.map(Language::syntax), outline.has_structure()) {
+        (Some(Syntax::Code(_)), true) => sections::cut_code(&lines, &outline),
+        (Some(Syntax::Markdown), _) => prose::cut_markdown(&lines),
+        _ => prose::cut_text(&lines),
+    };
+    ChunkedFile {
+        language: language.map(Language::name),
+        file_type: language::file_type(path),
+        line_count: to_u32(lines.count()),
+        chunks: label::label(&lines, &outline, &sections, language),
+    }
+}
+
+fn outline(language: Option<&'static Language>, text: &str, lines: &Lines<'_>) -> Outline {
+    match language.map(|language| (language, language.syntax())) {
+        Some((language, Syntax::Code(_))) => outline::parse(language, text, lines).unwrap_or_default(),
+        Some((_, Syntax::Markdown)) => markdown_headings::headings(lines),
+        _ => Outline::default(),
+    }
+}
+
+fn to_u32(lines: usize) -> u32 {
+    u32::try_from(lines).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! One parse of a file: its definitions, and how deep in the syntax each line begins.
+//! Hands both to `sections.rs` and `label.rs`. Never recurses, so that no nesting overflows the stack, and never
+//! parses longer than its bounds: whatever exceeds them is cut as plain text.
+
+use std::ops::{ControlFlow, Range};
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use tree_sitter::{Node, ParseOptions, Parser, Tree};
+
+use super::definition_rules::{self, DefinitionRule};
+use super::language::{CodeSyntax, Language, Syntax};
+use super::lines::Lines;
+use super::names::name_and_kind;
+use super::scanner_limits::can_parse;
+
+/// Definitions nested deeper than this are part of the one around them.
+const MAX_NESTING: usize = 32;
+
+/// The parser reports progress every hundred of its steps: ordinary sources cause a report per 30 to 200 bytes. This bound
+/// depends on the text alone, so every machine gives up on the same files.
+const BYTES_PER_REPORT: usize = 4;
+const REPORTS_AT_LEAST: usize = 20_000;
+
+/// A single step may read to the end of the file, which the bound above does not see; this one ends such a parse. Ordinary
+/// sources of the largest size allowed take a tenth of a second.
+const MAX_PARSE_SECS: i64 = 2;
+
+/// Mean length of a line above which parsing is a waste: lines are never cut.
+const LONG_LINE_BYTES: usize = 8 * 1024;
+
+/// Nodes that belong to what follows them.
+const LEADING: [&str; 16] = [
+    "comment",
+    "line_comment",
+    "block_comment",
+    "multiline_comment",
+    "documentation_comment",
+    "haddock",
+    "doc_comment",
+    "attribute_item",
+    "attribute_list",
+    "attribute_declaration",
+    "decorator",
+    "annotation",
+    "marker_annotation",
+    "template_parameter_list",
+    "signature",
+    "pragma",
+];
+
+/// What one parse tells about a file.
+#[derive(Debug, Default)]
+pub(super) struct Outline {
+    /// In the order of their beginnings, parents before children.
+    pub(super) definitions: Vec<Definition>,
+    /// Per line: depth of the node that begins there, where a cut before the line is sensible.
+    depths: Vec<u16>,
+    /// Per line: whether it belongs to a comment, an attribute or the like.
+    leading: Vec<bool>,
+}
+
+/// Something with a name.
+#[derive(Debug)]
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    pub(super) parent: Option<usize>,
+    /// All its lines, with the comments and attributes before it.
+    pub(super) lines: Range<usize>,
+    /// The line its own text begins at.
+    pub(super) opening_line: usize,
+}
+
+const NO_CUT: u16 = u16::MAX;
+
+impl Outline {
+    pub(super) fn of_definitions(definitions: Vec<Definition>) -> Outline {
+        Outline {
+            definitions,
+            ..Outline::default()
+        }
+    }
+
+    /// Whether it can say where to cut.
+    pub(super) fn has_structure(&self) -> bool {
+        self.depths.iter().any(|depth| *depth != NO_CUT)
+    }
+
+    /// How deep in the syntax a line begins; none where a cut before it would tear something.
+    pub(super) fn cut_depth(&self, line: usize) -> Option<u16> {
+        self.depths.get(line).copied().filter(|depth| *depth != NO_CUT)
+    }
+
+    pub(super) fn is_leading(&self, line: usize) -> bool {
+        self.leading.get(line).copied().unwrap_or(false)
+    }
+}
+
+/// A grammar with its rules by node kind.
+pub(super) struct Grammar {
+    language: tree_sitter::Language,
+    /// By kind id: 1 + index of the rule, 0 where there is none.
+    rule_of_kind: Vec<u8>,
+    is_leading: Vec<bool>,
+    definitions: &'static [DefinitionRule],
+    leads_by_text: bool,
+}
+
+impl Grammar {
+    fn load(syntax: &CodeSyntax, name: &str) -> Grammar {
+        let language = (syntax.load)();
+        let kinds = 0..u16::try_from(language.node_kind_count()).unwrap_or(u16::MAX);
+        let kind_name = |id| {
+            language
+                .node_kind_for_id(id)
+                .filter(|_| language.node_kind_is_named(id))
+                .unwrap_or("")
+        };
+        let rule_of = |id| {
+            let found = syntax.definitions.iter().position(|rule| rule.node == kind_name(id));
+            found.and_then(|index| u8::try_from(index + 1).ok()).unwrap_or(0)
+        };
+        let is_leading = |id| {
+            let kind = kind_name(id);
+            // A signature is a line of its own in Haskell only, a string before a definition documents it in Julia only.
+            match kind {
+                "signature" => name == "haskell",
+                "string_literal" => name == "julia",
+                _ => LEADING.contains(&kind),
+            }
+        };
+        Grammar {
+            rule_of_kind: kinds.clone().map(rule_of).collect(),
+            is_leading: kinds.map(is_leading).collect(),
+            definitions: syntax.definitions,
+            leads_by_text: name == "elixir",
+            language,
+        }
+    }
+
+    fn rule(&self, node: Node<'_>) -> Option<&'static DefinitionRule> {
+        let index = usize::from(*self.rule_of_kind.get(usize::from(node.kind_id()))?);
+        self.definitions.get(index.checked_sub(1)?)
+    }
+
+    fn leads(&self, node: Node<'_>, text: &str) -> bool {
+        if self.leads_by_text && node.kind() == "unary_operator" {
+            let attributes = ["@doc", "@spec", "@impl", "@typedoc", "@deprecated", "@since", "@tag"];
+            return text
+                .get(node.byte_range())
+                .is_some_and(|text| attributes.iter().any(|name| text.starts_with(name)));
+        }
+        self.is_leading
+            .get(usize::from(node.kind_id()))
+            .copied()
+            .unwrap_or(false)
+    }
+}
+
+/// Parses the text of a file. None where the grammar makes no sense of it within the bound.
+pub(super) fn parse(language: &'static Language, text: &str, lines: &Lines<'_>) -> Option<Outline> {
+    let Syntax::Code(syntax) = language.syntax() else {
+        return None;
+    };
+    let is_uncuttable = text.len() / lines.count().max(1) > LONG_LINE_BYTES;
+    if is_uncuttable || !can_parse(language.name(), text) {
+        return None;
+    }
+    let grammar = syntax.grammar.get_or_init(|| Grammar::load(syntax, language.name()));
+    let tree = parse_within_bound(grammar, text)?;
+    Some(Reading::new(grammar, text, lines).read(&tree))
+}
+
+fn parse_within_bound(grammar: &Grammar, text: &str) -> Option<Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(&grammar.language).ok()?;
+    let mut reports_left = (text.len() / BYTES_PER_REPORT).max(REPORTS_AT_LEAST);
+    let deadline = processor_time()
+        + Timespec {
+            tv_sec: MAX_PARSE_SECS,
+            tv_nsec: 0,
+        };
+    let mut on_progress = |_: &tree_sitter::ParseState| {
+        reports_left = reports_left.saturating_sub(1);
+        if reports_left == 0 || processor_time() > deadline {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let options = ParseOptions::new().progress_callback(&mut on_progress);
+    let bytes = text.as_bytes();
+    parser.parse_with_options(
+        &mut |offset, _| bytes.get(offset..).unwrap_or_default(),
+        None,
+        Some(options),
+    )
+}
+
+/// Time this thread has computed, so that a busy machine does not give up earlier than an idle one.
+fn processor_time() -> Timespec {
+    clock_gettime(ClockId::ThreadCPUTime)
+}
+
+/// One pass over a tree, in the order of the text.
+struct Reading<'parse> {
+    grammar: &'parse Grammar,
+    text: &'parse str,
+    lines: &'parse Lines<'parse>,
+    outline: Outline,
+    /// The lines of the comments and attributes read last, without a gap.
+    led: Range<usize>,
+    /// Definitions around the current node, with their depth in the tree.
+    open: Vec<(usize, usize)>,
+    seen: Vec<bool>,
+}
+
+impl<'parse> Reading<'parse> {
+    fn new(grammar: &'parse Grammar, text: &'parse str, lines: &'parse Lines<'parse>) -> Reading<'parse> {
+        let count = lines.count();
+        let outline = Outline {
+            definitions: Vec::new(),
+            depths: vec![NO_CUT; count],
+            leading: vec![false; count],
+        };
+        Reading {
+            grammar,
+            text,
+            lines,
+            outline,
+            led: 0..0,
+            open: Vec::new(),
+            seen: vec![false; count],
+        }
+    }
+
+    fn read(mut self, tree: &Tree) -> Outline {
+        let mut cursor = tree.walk();
+        let mut depth = 0;
+        // The root covers everything and says nothing.
+        let mut has_next = cursor.goto_first_child();
+        while has_next {
+            depth += usize::from(depth == 0);
+            self.visit(cursor.node(), depth);
+            if cursor.goto_first_child() {
+                depth += 1;
+                continue;
+            }
+            has_next = loop {
+                if cursor.goto_next_sibling() {
+                    break true;
+                }
+                if !cursor.goto_parent() {
+                    break false;
+                }
+                depth -= 1;
+                if depth == 0 {
+                    break false;
+                }
+            };
+        }
+        self.outline
+    }
+
+    fn visit(&mut self, node: Node<'_>, depth: usize) {
+        while self.open.last().is_some_and(|(_, opened_at)| *opened_at >= depth) {
+            self.open.pop();
+        }
+        let first = node.start_position().row;
+        if first >= self.lines.count() {
+            return;
+        }
+        let leads = self.grammar.leads(node, self.text);
+        self.note_cut(node, first, depth);
+        if leads {
+            self.note_leading(node, first);
+        }
+        if let Some(rule) = self.grammar.rule(node) {
+            self.note_definition(node, rule, first, depth);
+        }
+    }
+
+    /// The first node to begin on a line decides: closing brackets and keywords in the middle of a statement forbid a cut.
+    fn note_cut(&mut self, node: Node<'_>, first: usize, depth: usize) {
+        if std::mem::replace(&mut self.seen[first], true) {
+            return;
+        }
+        let belongs_to_line_above = self.led.end == first && !self.led.is_empty();
+        let begins_line = self.begins_line(node, first);
+        if node.is_named() && begins_line && !belongs_to_line_above {
+            self.outline.depths[first] = u16::try_from(depth).unwrap_or(NO_CUT - 1).min(NO_CUT - 1);
+        }
+    }
+
+    fn note_leading(&mut self, node: Node<'_>, first: usize) {
+        if !self.begins_line(node, first) && node.kind() != "template_parameter_list" {
+            return;
+        }
+        let end = self.end_line(node);
+        if self.led.end == first || self.led.end == first + 1 {
+            self.led.end = self.led.end.max(end);
+        } else {
+            self.led = first..end;
+        }
+        self.outline.leading[first..end].fill(true);
+    }
+
+    fn note_definition(&mut self, node: Node<'_>, rule: &'static DefinitionRule, first: usize, depth: usize) {
+        if self.open.len() >= MAX_NESTING {
+            return;
+        }
+        let Some((name, kind)) = name_and_kind(node, rule, self.text) else {
+            return;
+        };
+        let parent = self.open.last().map(|(index, _)| *index);
+        let parent_kind = parent.map(|parent| self.outline.definitions[parent].kind);
+        let kind = match kind {
+            "constant" if parent_kind.is_some_and(|kind| !definition_rules::has_constants(kind)) => return,
+            "function" if parent_kind.is_some_and(definition_rules::has_methods) => "method",
+            kind => kind,
+        };
+        let led_from = if self.led.end == first && !self.led.is_empty() {
+            self.led.start
+        } else {
+            first
+        };
+        let lines = led_from.min(first)..self.end_line(node).max(first + 1);
+        // Equations of one function in Haskell, clauses of one in Elixir, declarations that overload.
+        let siblings_from = parent.map_or(0, |parent| parent + 1);
+        let siblings = &mut self.outline.definitions[siblings_from..];
+        if let Some(index) = siblings.iter().rposition(|earlier| earlier.parent == parent) {
+            let earlier = &mut siblings[index];
+            let adjoins = earlier.lines.end >= lines.start && earlier.lines.end <= lines.end;
+            if adjoins && earlier.name == name && earlier.kind == kind {
+                earlier.lines.end = lines.end;
+                self.open.push((siblings_from + index, depth));
+                return;
+            }
+        }
+        self.outline.definitions.push(Definition {
+            name,
+            kind,
+            parent,
+            lines,
+            opening_line: first,
+        });
+        self.open.push((self.outline.definitions.len() - 1, depth));
+    }
+
+    fn begins_line(&self, node: Node<'_>, line: usize) -> bool {
+        self.text.as_bytes()[self.lines.start(line)..node.start_byte()]
+            .trim_ascii()
+            .is_empty()
+    }
+
+    /// The line after the last of a node. Some nodes end at the start of the line after their last.
+    fn end_line(&self, node: Node<'_>) -> usize {
+        let (start, end) = (node.start_position().row, node.end_position());
+        let ends_before = end.column == 0 && end.row > start;
+        let mut after = if ends_before { end.row } else { end.row + 1 }.min(self.lines.count());
+        while after > start + 1 && self.lines.is_blank(after - 1) {
+            after -= 1;
+        }
+        after
+    }
+}

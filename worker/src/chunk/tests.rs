@@ -1,0 +1,310 @@
+//! Tests of chunking as a whole: chunks tile their file, symbols are right in every language, no input breaks it.
+
+#![allow(clippy::unwrap_used)] // tests
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::sections::MAX_BYTES;
+use super::*;
+
+fn fixtures() -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/chunk/fixtures");
+    let mut files: Vec<PathBuf> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| path.file_name().unwrap() != "outlines.txt");
+    files.sort();
+    let read = |path: PathBuf| {
+        (
+            path.file_name().unwrap().to_str().unwrap().to_owned(),
+            fs::read_to_string(&path).unwrap(),
+        )
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Joined they are the text, they are whole lines, and their line numbers are right.
+fn assert_tiles(path: &str, text: &str) -> ChunkedFile {
+    let file = chunk(path, text);
+    assert_eq!(file.line_count as usize, text.split_inclusive('\n').count(), "{path}");
+    if text.trim().is_empty() {
+        assert_eq!(file.chunks, [], "{path}");
+        return file;
+    }
+    let joined: String = file.chunks.iter().map(|chunk| chunk.content.as_str()).collect();
+    assert!(joined == text, "{path}: chunks do not tile the file");
+    let mut next_line = 1;
+    for chunk in &file.chunks {
+        assert_eq!(chunk.start_line, next_line, "{path}");
+        assert_eq!(
+            chunk.content.split_inclusive('\n').count(),
+            (chunk.end_line + 1 - chunk.start_line) as usize,
+            "{path}"
+        );
+        assert!(!chunk.content.trim().is_empty(), "{path}: a chunk of blank lines");
+        let contexts = [&chunk.context_before, &chunk.context_after];
+        assert!(
+            contexts.into_iter().flatten().all(|context| context.len() <= 320),
+            "{path}"
+        );
+        next_line = chunk.end_line + 1;
+    }
+    assert_eq!(next_line, file.line_count + 1, "{path}");
+    file
+}
+
+fn outline_lines(path: &str, text: &str) -> String {
+    let language = language::detect(path, text);
+    let lines = Lines::of(text);
+    let outline = outline(language, text, &lines);
+    let separator = language.unwrap().separator();
+    let line = |(index, definition): (usize, &outline::Definition)| {
+        let name = label::qualified(&outline, index, separator);
+        format!(
+            "{} {name} {}-{}\n",
+            definition.kind,
+            definition.lines.start + 1,
+            definition.lines.end
+        )
+    };
+    outline.definitions.iter().enumerate().map(line).collect()
+}
+
+#[test]
+fn every_language_gives_its_definitions() {
+    let expected = include_str!("fixtures/outlines.txt");
+    let mut found = String::new();
+    for (path, text) in fixtures() {
+        found += &format!("== {path}\n{}", outline_lines(&path, &text));
+    }
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_language_with_a_grammar_loads_and_has_a_fixture() {
+    let fixtures = fixtures();
+    for language in language::languages().filter(|language| language.has_grammar()) {
+        // The interface files of OCaml share everything with its sources.
+        let wanted = language.name().trim_end_matches("_interface");
+        let covered = fixtures
+            .iter()
+            .any(|(path, text)| chunk(path, text).language == Some(wanted));
+        assert!(covered, "{}", language.name());
+    }
+    assert_eq!(outline_lines("a.mli", "val size : int -> int\n"), "function size 1-1\n");
+}
+
+#[test]
+fn fixtures_of_any_length_are_tiled() {
+    for (path, text) in fixtures() {
+        assert_tiles(&path, &text);
+        assert_tiles(&path, &text.repeat(20));
+        assert_tiles(&path, &text.replace('\n', "\r\n").repeat(5));
+        assert_tiles(&path, text.trim_end());
+    }
+}
+
+#[test]
+fn real_sources_are_tiled() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    collect(&workspace.join("worker/src"), &mut files);
+    collect(&workspace.join("shared"), &mut files);
+    collect(&workspace.join("migrations"), &mut files);
+    assert!(files.len() > 30, "{}", files.len());
+    for path in files {
+        if let Ok(text) = fs::read_to_string(&path) {
+            assert_tiles(path.to_str().unwrap(), &text);
+        }
+    }
+}
+
+fn collect(directory: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, into)
+        } else {
+            into.push(path)
+        }
+    }
+}
+
+#[test]
+fn blank_files_have_lines_but_no_chunks() {
+    assert_eq!(assert_tiles("a.rs", "").line_count, 0);
+    assert_eq!(assert_tiles("a.rs", "\n \n\t\n").line_count, 3);
+    assert_eq!(assert_tiles("a.txt", "\n\n").chunks, []);
+}
+
+#[test]
+fn long_runs_of_blank_lines_take_no_time() {
+    let blank = "\n".repeat(200_000);
+    for path in ["a.txt", "a.md", "a.rs", "a.yaml"] {
+        assert_tiles(path, &format!("{blank}a{blank}b\n"));
+    }
+}
+
+#[test]
+fn a_long_function_is_cut_at_statements_and_says_where_it_belongs() {
+    let body: String = (0..150)
+        .map(|line| format!("        let value_{line} = compute({line});\n"))
+        .collect();
+    let text = format!("impl Queue {{\n    /// Long.\n    pub fn long(&self) {{\n{body}    }}\n}}\n");
+    let file = assert_tiles("queue.rs", &text);
+    assert!(file.chunks.len() >= 3);
+    assert!(file.chunks.iter().all(|chunk| chunk.content.len() <= MAX_BYTES + 200));
+    for chunk in &file.chunks {
+        assert_eq!(chunk.symbol.as_deref(), Some("Queue::long"));
+        assert_eq!(chunk.symbol_kind, Some("method"));
+    }
+    assert_eq!(file.chunks[0].defines, ["long"]);
+    assert_eq!(file.chunks[1].defines, Vec::<String>::new());
+    assert_eq!(
+        file.chunks[1].context_before.as_deref(),
+        Some("impl Queue {\n    pub fn long(&self) {")
+    );
+    assert!(
+        file.chunks[0]
+            .context_after
+            .as_deref()
+            .unwrap()
+            .starts_with("        let value_")
+    );
+    assert_eq!(file.chunks.last().unwrap().context_after, None);
+}
+
+#[test]
+fn comments_and_attributes_stay_with_what_they_precede() {
+    let function = |number: usize| {
+        let body = format!("    compute_something_long_enough({number});\n").repeat(18);
+        format!("/// Number {number}.\n#[inline]\npub fn number_{number}() {{\n{body}}}\n\n")
+    };
+    let text: String = (0..12).map(function).collect();
+    let file = assert_tiles("numbers.rs", &text);
+    assert_eq!(file.chunks.len(), 12);
+    for (number, chunk) in file.chunks.iter().enumerate() {
+        assert!(
+            chunk.content.starts_with(&format!("/// Number {number}.")),
+            "{}",
+            chunk.content
+        );
+        assert!(chunk.content.ends_with("}\n\n") || number == 11);
+        assert_eq!(chunk.symbol, Some(format!("number_{number}")));
+    }
+}
+
+#[test]
+fn small_definitions_share_a_chunk_and_are_all_named() {
+    let method = |number: usize| format!("    def method_{number}(self):\n        return self.value + {number}\n\n");
+    let text = format!("class Small(Base):\n{}", (0..60).map(method).collect::<String>());
+    let file = assert_tiles("small.py", &text);
+    let defined: Vec<_> = file.chunks.iter().flat_map(|chunk| &chunk.defines).collect();
+    assert_eq!(defined.len(), 61);
+    assert!(file.chunks.len() < 10);
+    assert_eq!(file.chunks[0].symbol.as_deref(), Some("Small"));
+    assert_eq!(file.chunks[1].context_before.as_deref(), Some("class Small(Base):"));
+    assert!(file.chunks[1].symbol.as_deref().unwrap().starts_with("Small.method_"));
+}
+
+#[test]
+fn markdown_chunks_know_their_headings() {
+    let paragraph = "Some words about the matter, at length.\n".repeat(25);
+    let text = format!("# Guide\n\n{paragraph}\n## Install\n\n{paragraph}\n### Source\n\n{paragraph}\n\n{paragraph}");
+    let file = assert_tiles("guide.md", &text);
+    let last = file.chunks.last().unwrap();
+    assert_eq!(last.symbol.as_deref(), Some("Guide > Install > Source"));
+    assert_eq!(last.context_before.as_deref(), Some("# Guide\n## Install\n### Source"));
+    assert_eq!(file.chunks[0].symbol.as_deref(), Some("Guide"));
+}
+
+#[test]
+fn nesting_of_any_depth_does_not_overflow_the_stack() {
+    let deep = 100_000;
+    for path in ["a.rs", "a.js", "a.json", "a.py", "a.cpp"] {
+        assert_tiles(path, &"(".repeat(deep));
+        assert_tiles(path, &format!("{}{}", "[\n".repeat(deep / 4), "]\n".repeat(deep / 4)));
+        assert_tiles(path, &format!("{}{}", "{".repeat(deep), "}".repeat(deep)));
+    }
+    assert_tiles("a.js", &"function a() {\n".repeat(2_000));
+}
+
+#[test]
+fn one_long_line_is_one_chunk() {
+    let text = "value = value + 1; ".repeat(50_000);
+    for path in ["a.c", "a.txt", "a.md", "a.zzz"] {
+        assert_eq!(assert_tiles(path, &text).chunks.len(), 1, "{path}");
+    }
+}
+
+#[test]
+fn texts_that_would_end_the_process_inside_a_grammar_are_cut_as_text() {
+    let python: String = (0..900).map(|level| format!("{}if a:\n", " ".repeat(level))).collect();
+    let yaml: String = (0..400).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let here_documents: Vec<String> = (0..300).map(|number| format!("<<A{number}")).collect();
+    assert_tiles("a.py", &python);
+    assert_tiles("a.yaml", &yaml);
+    assert_tiles("a.yaml", &"- ".repeat(2000));
+    assert_tiles("a.rb", &format!("f({})\n", here_documents.join(", ")));
+    assert_tiles("a.rb", &"\"#{".repeat(1000));
+}
+
+/// A small deterministic generator: the same texts on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+
+    fn cut(&mut self, text: &str) -> usize {
+        text.floor_char_boundary(self.below(text.len() + 1))
+    }
+}
+
+#[test]
+fn broken_sources_are_tiled() {
+    const NOISE: [&str; 16] = [
+        "{",
+        "}",
+        "(",
+        "\"",
+        "'",
+        "`",
+        "/*",
+        "*/",
+        "\n",
+        "\r",
+        "é\u{1f600}",
+        "#",
+        "<<",
+        "end",
+        "\t\t",
+        "\u{feff}",
+    ];
+    let mut random = Random(11);
+    let fixtures = fixtures();
+    for (path, text) in &fixtures {
+        for _ in 0..25 {
+            let mut broken = text.repeat(1 + random.below(6));
+            for _ in 0..1 + random.below(8) {
+                let (start, end) = (random.cut(&broken), random.cut(&broken));
+                match random.below(3) {
+                    0 => broken.replace_range(start.min(end)..start.max(end), ""),
+                    1 => broken.insert_str(start, NOISE[random.below(NOISE.len())]),
+                    _ => {
+                        let (_, other) = &fixtures[random.below(fixtures.len())];
+                        broken.insert_str(start, &other[random.cut(other)..]);
+                    }
+                }
+            }
+            assert_tiles(path, &broken);
+        }
+    }
+}
