@@ -1,0 +1,289 @@
+//! Every command and flag, as clap reads them. A contract: scripts rely on these names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use quarry_workflow::template_names;
+
+/// Keeps a semantic index of source repositories fresh in Postgres and answers questions about them.
+#[derive(Debug, Parser)]
+#[command(name = "quarry", version, propagate_version = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// Where the embedded Postgres, caches and logs live [env: QUARRY_HOME]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub(super) home: Option<PathBuf>,
+
+    /// The server that holds the registry; unset: an embedded Postgres [env: QUARRY_DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) database_url: Option<String>,
+
+    /// What to log on standard error, for example `info` or `quarry_queue=debug` [env: QUARRY_LOG]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(super) log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start everything, index the given repositories and keep serving until Ctrl-C
+    Up(Up),
+    /// Stop what the embedded default left running
+    Down,
+    /// Bring the index of a repository up to date
+    Index(Index),
+    /// Find code by meaning, words, symbol or path
+    Search(Search),
+    /// Work off the queue; start as many as you like, on any machine
+    Worker(Worker),
+    /// Create, list, show, rename and drop projects
+    #[command(subcommand)]
+    Project(Project),
+    /// List, show and remove repositories of a project
+    #[command(subcommand)]
+    Repository(Repository),
+    /// See what waits, runs and failed
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// Freshness, queue, workers and index health
+    Status(Status),
+    /// Prepare a Postgres server of your own: registry, extension and template
+    Init(Init),
+    /// Show the configuration in force
+    #[command(subcommand)]
+    Config(Config),
+    /// psql on the registry or on a project's database
+    Psql(Psql),
+    /// Serve the built-in embedding model over HTTP
+    Embedder(Embedder),
+    /// Serve MCP over standard input and output
+    Mcp(Mcp),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// Repositories to index [default: the current directory]
+    pub(super) paths: Vec<PathBuf>,
+    /// Project to index into [default: named after the directory]
+    #[arg(long)]
+    pub(super) project: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Index {
+    /// The repository's directory
+    pub(super) path: PathBuf,
+    /// Project to index into [default: named after the directory]
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Return when everything that was in the tree at the call is searchable
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// Index every file again, also those whose content has not changed
+    #[arg(long)]
+    pub(super) full: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    /// A question, words from the code, a symbol or a path
+    pub(super) query: String,
+    /// Project to search [default: the project of the current directory]
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Bring the index of this directory up to date first
+    #[arg(long, value_name = "PATH")]
+    pub(super) index: Option<PathBuf>,
+    /// Only this repository of the project
+    #[arg(long, value_name = "PATH")]
+    pub(super) repository: Option<PathBuf>,
+    /// Number of results
+    #[arg(short = 'k', long, default_value_t = 10)]
+    pub(super) limit: u32,
+    /// Only files whose path matches, for example `src/**/*.rs`
+    #[arg(long, value_name = "GLOB")]
+    pub(super) path: Option<String>,
+    /// Only this language, for example `rust`
+    #[arg(long)]
+    pub(super) language: Option<String>,
+    /// Only files of this type (extension), for example `py`
+    #[arg(long)]
+    pub(super) file_type: Option<String>,
+    /// How to search
+    #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
+    pub(super) mode: Mode,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    Hybrid,
+    Semantic,
+    Lexical,
+    Symbol,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Worker {
+    /// Jobs at the same time [default: QUARRY_WORKER_CONCURRENCY]
+    #[arg(long)]
+    pub(super) concurrency: Option<usize>,
+    /// Exit after this many seconds without work
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) idle_exit_s: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Project {
+    /// Create a project with a database of its own
+    Create {
+        /// Lower-case letters, digits and underscores, at most 40
+        name: String,
+        /// What it is for
+        #[arg(long)]
+        description: Option<String>,
+        /// Register this entity schema, ready-made; may be given several times
+        #[arg(long = "schema", value_name = "TEMPLATE", value_parser = PossibleValuesParser::new(template_names()))]
+        schemas: Vec<String>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// List all projects
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one project, its schemas and its repositories
+    Show {
+        name: String,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a project another name; its database stays
+    Rename { name: String, new_name: String },
+    /// Drop a project and its database
+    Drop {
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Repository {
+    /// List the repositories of a project
+    List {
+        #[arg(long)]
+        project: Option<String>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one repository
+    Show {
+        /// Its directory
+        path: PathBuf,
+        #[arg(long)]
+        project: Option<String>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a repository out of its project; the directory itself is not touched
+    Remove {
+        /// Its directory
+        path: PathBuf,
+        #[arg(long)]
+        project: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Jobs {
+    /// List the lanes of work and their state
+    List {
+        #[arg(long)]
+        project: Option<String>,
+        /// Also lanes with nothing to do
+        #[arg(long)]
+        all: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Only this project
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    /// Print each setting with its value and where it comes from
+    Show {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Psql {
+    /// Connect to this project's database instead of the registry
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Arguments for psql
+    #[arg(last = true)]
+    pub(super) arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Embedder {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8765")]
+    pub(super) listen: SocketAddr,
+    /// Write address and process id here once ready
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
+    /// Exit after this many seconds without a request
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) idle_exit_s: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Mcp {
+    /// Pin the session to this project
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// Directories index_repository may index [default: the repository of the current directory]
+    #[arg(long = "root", value_name = "DIRECTORY")]
+    pub(super) roots: Vec<PathBuf>,
+    /// Offer no tool that changes anything
+    #[arg(long)]
+    pub(super) read_only: bool,
+}

@@ -1,0 +1,219 @@
+//! `quarry index`: enqueues a sync and, with --wait, sees it through. Where a worker of this machine is alive the command
+//! waits for it; where none is, it does the work itself.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use quarry_queue::{SyncRequest, Ticket, TicketState, TicketStatus};
+use quarry_registry::Registry;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::arguments::Index;
+use super::output;
+use super::progress_bar::ProgressBar;
+use super::session::{Located, Session, created_by};
+use crate::pipeline::Counts;
+use crate::runner::Runner;
+
+/// How often the ticket is looked at. A look is one indexed query.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// After this long the pace is eased: a long load needs no fifty looks a second.
+const EASE_AFTER: Duration = Duration::from_secs(2);
+
+/// What `quarry index --json` prints.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) project: String,
+    pub(super) repository: String,
+    pub(super) files_total: u64,
+    pub(super) files_indexed: u64,
+    pub(super) files_unchanged: u64,
+    pub(super) files_removed: u64,
+    pub(super) files_skipped: std::collections::BTreeMap<String, u64>,
+    pub(super) chunks: u64,
+    pub(super) embedded: u64,
+    pub(super) reused: u64,
+    pub(super) seconds: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) refused: u64,
+    pub(super) stage_ms: crate::pipeline::StageMillis,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+pub(super) async fn run(session: &Session, command: Index) -> Result<()> {
+    let registry = session.registry().await?;
+    let located = session
+        .locate_or_create(&registry, &command.path, command.project.as_deref())
+        .await?;
+    if !command.wait {
+        let ticket = enqueue(&registry, &located, command.full).await?;
+        let alive = quarry_queue::workers_alive(registry.pool(), &session.host()?).await?;
+        if command.json {
+            return output::json(&serde_json::json!({
+                "project": located.project.name.as_str(),
+                "repository": located.repository.root,
+                "ticket": ticket.id,
+                "deduplicated": ticket.deduplicated,
+                "workers": alive,
+            }));
+        }
+        output::line(format!(
+            "queued {} in project {}",
+            located.repository.root,
+            located.project.name.as_str()
+        ))?;
+        if alive == 0 {
+            output::notice("no worker is running: start one with `quarry worker`, or use --wait");
+        }
+        return Ok(());
+    }
+    let report = bring_up_to_date(session, &registry, &located, command.full).await?;
+    if command.json {
+        output::json(&report)
+    } else {
+        output::line(report.summary())
+    }
+}
+
+/// Enqueues a sync, waits until everything it found is searchable and returns what was done.
+pub(super) async fn bring_up_to_date(
+    session: &Session,
+    registry: &Registry,
+    located: &Located,
+    full: bool,
+) -> Result<Report> {
+    let started = Instant::now();
+    let ticket = enqueue(registry, located, full).await?;
+    work_until_done(session, registry, located, ticket.id).await?;
+    let mut counts = Counts::default();
+    for run in quarry_queue::ticket_counts(registry.pool(), ticket.id).await? {
+        counts.add(&serde_json::from_value(run)?);
+    }
+    Ok(Report {
+        project: located.project.name.as_str().to_owned(),
+        repository: located.repository.root.clone(),
+        files_total: counts.files_total,
+        files_indexed: counts.files_indexed,
+        files_unchanged: counts.files_unchanged,
+        files_removed: counts.files_removed,
+        files_skipped: counts.files_skipped,
+        chunks: counts.chunks,
+        embedded: counts.embedded,
+        reused: counts.reused,
+        refused: counts.refused,
+        seconds: started.elapsed().as_secs_f64(),
+        stage_ms: counts.stage_ms,
+    })
+}
+
+async fn enqueue(registry: &Registry, located: &Located, full: bool) -> Result<Ticket> {
+    let request = SyncRequest {
+        full,
+        ..SyncRequest::new(created_by())
+    };
+    let (project, repository) = (located.project.id.0, &located.repository);
+    Ok(quarry_queue::enqueue_sync(registry.pool(), project, repository.id, Some(&repository.host), request).await?)
+}
+
+/// Waits for a ticket, with a runner of its own while no worker of this machine is alive.
+pub(super) async fn work_until_done(
+    session: &Session,
+    registry: &Registry,
+    located: &Located,
+    ticket: Uuid,
+) -> Result<()> {
+    let host = session.host()?;
+    let stop = CancellationToken::new();
+    let runner = if quarry_queue::workers_alive(registry.pool(), &host).await? == 0 {
+        let context = session.context(registry.clone())?;
+        let runner = Runner::new(context, session.config.worker_concurrency()).for_project(located.project.id.0);
+        let stop = stop.clone();
+        Some(tokio::spawn(async move { runner.run(stop).await }))
+    } else {
+        None
+    };
+    let waited = tokio::select! {
+        waited = wait(registry, ticket, &located.repository.root) => waited,
+        _ = tokio::signal::ctrl_c() => {
+            Err(anyhow::anyhow!("interrupted; what is queued stays queued: `quarry worker` or the next run takes it up"))
+        }
+    };
+    stop.cancel();
+    if let Some(runner) = runner {
+        runner.await??;
+    }
+    waited
+}
+
+async fn wait(registry: &Registry, ticket: Uuid, name: &str) -> Result<()> {
+    let started = Instant::now();
+    let mut bar = ProgressBar::new(Path::new(name));
+    loop {
+        let status: TicketStatus = quarry_queue::ticket_status(registry.pool(), ticket).await?;
+        match status.state {
+            TicketState::Done => {
+                bar.finish();
+                return Ok(());
+            }
+            TicketState::Failed => {
+                bar.finish();
+                bail!(
+                    "{}",
+                    status
+                        .error
+                        .unwrap_or_else(|| "the job failed without a reason".to_owned())
+                );
+            }
+            TicketState::Cancelled => bail!("the job was cancelled"),
+            TicketState::Waiting | TicketState::Running => bar.show(&status),
+        }
+        let pace = if started.elapsed() < EASE_AFTER {
+            LOOK_EVERY
+        } else {
+            LOOK_EVERY * 5
+        };
+        tokio::time::sleep(pace).await;
+    }
+}
+
+impl Report {
+    /// One paragraph for a person.
+    pub(super) fn summary(&self) -> String {
+        let mut text = format!(
+            "indexed {} in project {}: {} files ({} indexed, {} unchanged, {} removed), {} chunks ({} embedded, {} reused) in {:.1} s",
+            self.repository,
+            self.project,
+            self.files_total,
+            self.files_indexed,
+            self.files_unchanged,
+            self.files_removed,
+            self.chunks,
+            self.embedded,
+            self.reused,
+            self.seconds,
+        );
+        if !self.files_skipped.is_empty() {
+            let reasons: Vec<String> = self
+                .files_skipped
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
+            text.push_str(&format!("\nleft out: {}", reasons.join(", ")));
+        }
+        if self.refused > 0 {
+            text.push_str(&format!(
+                "\nwithout a vector (found by words only): {} chunks",
+                self.refused
+            ));
+        }
+        text
+    }
+}

@@ -1,0 +1,72 @@
+//! The one command line. Each command is a file; this one only says which exist and turns errors into an exit status:
+//! 0 done, 1 failed, 2 wrong usage.
+
+mod arguments;
+mod config;
+mod down;
+mod embedder;
+mod index;
+mod init;
+mod jobs;
+mod mcp;
+mod output;
+mod progress_bar;
+mod project;
+mod psql;
+mod repository;
+mod search;
+mod session;
+mod status;
+mod up;
+mod worker;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use self::arguments::{Arguments, Command};
+use self::session::Session;
+
+/// Parses the arguments, runs the command and reports what went wrong on standard error.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&anyhow::Error::new(error).context("start the runtime"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(run(arguments));
+    // A blocking walk or parse may still be running after Ctrl-C; nothing of it can be published any more.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    let session = Session::load(&arguments)?;
+    match arguments.command {
+        Command::Up(command) => up::run(&session, command).await,
+        Command::Down => down::run(&session).await,
+        Command::Index(command) => index::run(&session, command).await,
+        Command::Search(command) => search::run(&session, command).await,
+        Command::Worker(command) => worker::run(&session, &command).await,
+        Command::Project(command) => project::run(&session, command).await,
+        Command::Repository(command) => repository::run(&session, command).await,
+        Command::Jobs(command) => jobs::run(&session, command).await,
+        Command::Status(command) => status::run(&session, command).await,
+        Command::Init(command) => init::run(&session, command).await,
+        Command::Config(command) => config::run(&session, &command),
+        Command::Psql(command) => psql::run(&session, command).await,
+        Command::Embedder(command) => embedder::run(&session, command).await,
+        Command::Mcp(command) => mcp::run(&session, command).await,
+    }
+}

@@ -1,0 +1,179 @@
+//! `quarry search`: asks the index, after bringing it up to date when told to.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use quarry_codebase::{Freshness, Hit, Pending, SearchMode, SearchRequest};
+use quarry_registry::{PgPool, Project, Registry};
+use serde_json::json;
+
+use super::arguments::{Mode, Search};
+use super::session::{Session, canonical_directory};
+use super::{index, output};
+
+/// Lines of a hit shown to a person; the whole chunk is in --json.
+const SHOWN_LINES: usize = 8;
+
+pub(super) async fn run(session: &Session, command: Search) -> Result<()> {
+    let registry = session.registry().await?;
+    let (project, indexed) = match &command.index {
+        Some(path) => {
+            let located = session
+                .locate_or_create(&registry, path, command.project.as_deref())
+                .await?;
+            let report = index::bring_up_to_date(session, &registry, &located, false).await?;
+            if report.files_indexed + report.files_removed > 0 {
+                output::notice(report.summary());
+            }
+            (
+                registry.project_by_id(located.project.id).await?,
+                Some(located.repository.id),
+            )
+        }
+        None => (session.project(&registry, command.project.as_deref()).await?, None),
+    };
+    let database = registry.database(&project).await?;
+    let repository = match &command.repository {
+        Some(path) => {
+            let root = canonical_directory(path)?.display().to_string();
+            let found = quarry_codebase::find_repository_at(&database, &session.host()?, &root).await?;
+            Some(
+                found
+                    .with_context(|| format!("{root} is not in project {}", project.name.as_str()))?
+                    .id,
+            )
+        }
+        None => indexed,
+    };
+    let started = Instant::now();
+    let (hits, notes) = search(session, &registry, &project, &database, &command, repository).await?;
+    let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let freshness = freshness(&registry, &project, &database, repository).await?;
+    if command.json {
+        return output::json(&json!({
+            "query": command.query,
+            "project": project.name.as_str(),
+            "took_ms": (took_ms * 10.0).round() / 10.0,
+            "freshness": freshness,
+            "degraded": notes,
+            "results": hits.iter().map(describe).collect::<Vec<_>>(),
+        }));
+    }
+    print(&hits)?;
+    if hits.is_empty() {
+        output::line(format!(
+            "nothing found for \"{}\" in project {}",
+            command.query,
+            project.name.as_str()
+        ))?;
+    }
+    for note in notes {
+        output::notice(format!("note: {note}"));
+    }
+    output::notice(format!(
+        "{} results in {took_ms:.0} ms; {}",
+        hits.len(),
+        freshness.sentence()
+    ));
+    Ok(())
+}
+
+async fn search(
+    session: &Session,
+    registry: &Registry,
+    project: &Project,
+    database: &PgPool,
+    command: &Search,
+    repository: Option<uuid::Uuid>,
+) -> Result<(Vec<Hit>, Vec<String>)> {
+    let mode = match command.mode {
+        Mode::Hybrid => SearchMode::Hybrid,
+        Mode::Semantic => SearchMode::Semantic,
+        Mode::Lexical => SearchMode::Lexical,
+        Mode::Symbol => SearchMode::Symbol,
+    };
+    let mut notes = Vec::new();
+    let query_vector = match mode {
+        SearchMode::Hybrid | SearchMode::Semantic => {
+            let embedding = session.context(registry.clone())?.embedding;
+            let pinned = project.embedding.as_ref().map(|pinned| pinned.model.as_str());
+            embedding
+                .query_vector(pinned, &command.query)
+                .await
+                .map_err(|reason| notes.push(reason))
+                .ok()
+        }
+        SearchMode::Lexical | SearchMode::Symbol => None,
+    };
+    let wants_vector = query_vector.is_some();
+    let request = SearchRequest {
+        query_vector,
+        repository_ids: repository.into_iter().collect(),
+        path_glob: command.path.clone(),
+        language: command.language.clone(),
+        file_type: command.file_type.clone(),
+        limit: command.limit,
+        mode,
+        ..SearchRequest::new(&command.query)
+    };
+    let outcome = quarry_codebase::search(database, &request).await?;
+    if wants_vector {
+        notes.extend(outcome.degraded.iter().map(ToString::to_string));
+    }
+    Ok((outcome.hits, notes))
+}
+
+fn describe(hit: &Hit) -> serde_json::Value {
+    json!({
+        "repository": hit.repository_root,
+        "path": hit.path,
+        "start_line": hit.start_line,
+        "end_line": hit.end_line,
+        "language": hit.language,
+        "symbol": hit.symbol,
+        "score": (f64::from(hit.score) * 1000.0).round() / 1000.0,
+        "content": hit.content,
+    })
+}
+
+fn print(hits: &[Hit]) -> Result<()> {
+    for (rank, hit) in hits.iter().enumerate() {
+        let symbol = hit
+            .symbol
+            .as_deref()
+            .map(|symbol| format!("  {symbol}"))
+            .unwrap_or_default();
+        output::line(output::printable(&format!(
+            "{:>2}. {}:{}-{}{symbol}  ({:.2})",
+            rank + 1,
+            hit.path,
+            hit.start_line,
+            hit.end_line,
+            hit.score
+        )))?;
+        let lines: Vec<&str> = hit.content.lines().filter(|line| !line.trim().is_empty()).collect();
+        for line in lines.iter().take(SHOWN_LINES) {
+            output::line(format!("      {}", output::printable(line)))?;
+        }
+        if lines.len() > SHOWN_LINES {
+            output::line("      …")?;
+        }
+        output::line("")?;
+    }
+    Ok(())
+}
+
+/// How fresh the answer is.
+pub(super) async fn freshness(
+    registry: &Registry,
+    project: &Project,
+    database: &PgPool,
+    repository: Option<uuid::Uuid>,
+) -> Result<Freshness> {
+    let pending = quarry_queue::pending(registry.pool(), project.id.0, repository).await?;
+    let pending = Pending {
+        files: pending.files,
+        sync: pending.sync,
+    };
+    Ok(quarry_codebase::freshness(database, repository, pending).await?)
+}

@@ -1,0 +1,209 @@
+//! What a command starts from: the configuration, and on demand the registry, the project and the job context.
+//! Contacts nobody before a command asks for it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use quarry_codebase::Repository;
+use quarry_lifecycle::{Config, Key, Process, init_telemetry, load_config};
+use quarry_registry::{Project, ProjectName, Registry, RegistryError, RegistryOptions};
+
+use super::arguments::{Arguments, Command};
+use super::output;
+use crate::context::Context;
+
+/// One invocation of `quarry`.
+pub(super) struct Session {
+    pub(super) config: Config,
+}
+
+/// A repository and where it lives.
+pub(super) struct Located {
+    pub(super) project: Project,
+    pub(super) repository: Repository,
+}
+
+impl Session {
+    /// Loads the configuration for the directory the command acts on and starts logging.
+    pub(super) fn load(arguments: &Arguments) -> Result<Session> {
+        let mut flags = Vec::new();
+        if let Some(home) = &arguments.home {
+            flags.push((Key::Home, home.display().to_string()));
+        }
+        if let Some(url) = &arguments.database_url {
+            flags.push((Key::DatabaseUrl, url.clone()));
+        }
+        if let Some(filter) = &arguments.log {
+            flags.push((Key::LogFilter, filter.clone()));
+        }
+        let directory = match &arguments.command {
+            Command::Index(index) => Some(index.path.clone()),
+            Command::Search(search) => search.index.clone().or_else(|| std::env::current_dir().ok()),
+            Command::Up(up) => up.paths.first().cloned().or_else(|| std::env::current_dir().ok()),
+            _ => std::env::current_dir().ok(),
+        };
+        let config = load_config(&flags, directory.as_deref().map(repository_root).as_deref())?;
+        let process = match arguments.command {
+            Command::Worker(_) | Command::Embedder(_) | Command::Mcp(_) => Process::Service,
+            _ => Process::Command,
+        };
+        init_telemetry(&config, process);
+        for warning in config.warnings() {
+            output::notice(format!("warning: {warning}"));
+        }
+        Ok(Session { config })
+    }
+
+    /// The registry's URL: the configured server, or the embedded one, started if necessary.
+    pub(super) async fn database_url(&self) -> Result<String> {
+        if let Some(url) = self.config.database_url() {
+            return Ok(url.to_owned());
+        }
+        let server = quarry_postgres::ensure_running(self.config.home())
+            .await
+            .context("start the embedded Postgres")?;
+        Ok(server.url)
+    }
+
+    /// Opens the registry, with the pool sizes of the configuration.
+    pub(super) async fn registry(&self) -> Result<Registry> {
+        let url = self.database_url().await?;
+        Registry::open(&url, RegistryOptions::from_config(&self.config, created_by()))
+            .await
+            .context("open the registry")
+    }
+
+    /// What jobs need, on top of an open registry.
+    pub(super) fn context(&self, registry: Registry) -> Result<Context> {
+        let program = std::env::current_exe().context("find the quarry program")?;
+        Ok(Context::new(registry, &self.config, self.host()?, program))
+    }
+
+    /// Name of this machine in the registry.
+    pub(super) fn host(&self) -> Result<String> {
+        Ok(self.config.host()?)
+    }
+
+    /// The project a command means: its flag, else the configured one, else the one that holds the current directory.
+    pub(super) async fn project(&self, registry: &Registry, flag: Option<&str>) -> Result<Project> {
+        if let Some(name) = flag.or(self.config.project()) {
+            return Ok(registry.project(&ProjectName::parse(name)?).await?);
+        }
+        let root = repository_root(&std::env::current_dir().context("read the current directory")?);
+        if let Some(project) = registry.project_at(&self.host()?, &root.display().to_string()).await? {
+            return Ok(project);
+        }
+        let projects = registry.projects().await?;
+        match projects.as_slice() {
+            [] => bail!("there is no project yet: run `quarry index PATH` first"),
+            [only] => Ok(only.clone()),
+            many => {
+                let names: Vec<&str> = many.iter().map(|project| project.name.as_str()).collect();
+                bail!(
+                    "{} is not indexed, and there are several projects: name one with --project ({})",
+                    root.display(),
+                    names.join(", ")
+                )
+            }
+        }
+    }
+
+    /// The repository at `path` in its project; both are made when they are new.
+    pub(super) async fn locate_or_create(
+        &self,
+        registry: &Registry,
+        path: &Path,
+        project: Option<&str>,
+    ) -> Result<Located> {
+        let root = canonical_directory(path)?;
+        let (host, location) = (self.host()?, location(&root)?);
+        let directory = root
+            .file_name()
+            .map_or_else(|| "root".into(), |name| name.to_string_lossy());
+        let project = match project.or(self.config.project()) {
+            Some(name) => {
+                let name = ProjectName::parse(name)?;
+                let project = match find(registry, &name).await? {
+                    Some(project) => project,
+                    None => registry.create_project(&name, None, &created_by()).await?,
+                };
+                registry.bind_location(&host, &location, &project).await?;
+                project
+            }
+            None => registry.project_for_new_location(&host, &location, &directory).await?,
+        };
+        let database = registry.database(&project).await?;
+        let repository = quarry_codebase::ensure_repository(&database, &host, &location, &directory).await?;
+        Ok(Located { project, repository })
+    }
+
+    /// The repository at `path` in a project that already holds it.
+    pub(super) async fn locate(&self, registry: &Registry, path: &Path, project: Option<&str>) -> Result<Located> {
+        let root = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let (host, location) = (self.host()?, location(&root)?);
+        let project = match project {
+            Some(name) => registry.project(&ProjectName::parse(name)?).await?,
+            None => match registry.project_at(&host, &location).await? {
+                Some(project) => project,
+                None => self.project(registry, None).await?,
+            },
+        };
+        let database = registry.database(&project).await?;
+        let repository = quarry_codebase::find_repository_at(&database, &host, &location)
+            .await?
+            .with_context(|| {
+                format!(
+                    "{location} is not indexed in project {}: run `quarry index {location}`",
+                    project.name.as_str()
+                )
+            })?;
+        Ok(Located { project, repository })
+    }
+}
+
+async fn find(registry: &Registry, name: &ProjectName) -> Result<Option<Project>> {
+    match registry.project(name).await {
+        Ok(project) => Ok(Some(project)),
+        Err(RegistryError::UnknownProject { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Who creates projects through the command line.
+pub(super) fn created_by() -> String {
+    format!("quarry/{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The directory as it is stored: absolute, links resolved.
+pub(super) fn canonical_directory(path: &Path) -> Result<PathBuf> {
+    let root = std::fs::canonicalize(path).with_context(|| format!("open the directory {}", path.display()))?;
+    if !root.is_dir() {
+        bail!("{} is a file: name the directory of a repository", root.display());
+    }
+    Ok(root)
+}
+
+fn location(root: &Path) -> Result<String> {
+    let text = root
+        .to_str()
+        .with_context(|| format!("the path {} is not UTF-8", root.display()))?;
+    Ok(text.to_owned())
+}
+
+/// The repository that holds `directory`: the closest ancestor with `.git` or `quarry.toml`, else the directory itself.
+fn repository_root(directory: impl AsRef<Path>) -> PathBuf {
+    let directory = directory.as_ref();
+    let start = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_path_buf());
+    // The command itself says that a file is no repository; here it must not be taken for a directory.
+    let start = if start.is_file() {
+        start.parent().unwrap_or(&start).to_path_buf()
+    } else {
+        start
+    };
+    let holds_marker = |path: &Path| path.join(".git").exists() || path.join("quarry.toml").exists();
+    start
+        .ancestors()
+        .find(|path| holds_marker(path))
+        .unwrap_or(&start)
+        .to_path_buf()
+}

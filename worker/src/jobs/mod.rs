@@ -1,0 +1,204 @@
+//! The kinds of work a worker does, one file each. A job re-reads the truth (tree, stored files, dirty rows), publishes
+//! under its fence and returns what it did. Claims and settles nothing: see runner.rs.
+
+mod index_files;
+mod rebuild_vector_index;
+mod remove_repository;
+mod sync_repository;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use quarry_codebase::{CodebaseError, Decision, Fence, IndexingStatus, Repository};
+use quarry_embedding::EmbeddingError;
+use quarry_queue::{Claim, JobKind, QueueError};
+use quarry_registry::{PgPool, Project, ProjectId, RegistryError};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::pipeline::Counts;
+use crate::walk::WalkError;
+
+/// One claimed piece of work and everything it touches.
+pub(crate) struct Run {
+    pub(crate) context: Context,
+    pub(crate) claim: Claim,
+    pub(crate) project: Project,
+    /// The project's own database.
+    pub(crate) database: PgPool,
+    /// Set when the lease is lost, the job is cancelled or the process is told to stop.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What a finished run hands to its settlement.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    pub(crate) counts: Counts,
+    pub(crate) wants_vector_index: bool,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    /// Somebody else holds the lane now; nothing of this run may be published.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// Told to stop; the work goes back to the queue as it is.
+    #[error("stopped")]
+    Stopped,
+    /// Trying again cannot help until a person changes something.
+    #[error("{0}")]
+    Permanent(String),
+    /// May work the next time.
+    #[error(transparent)]
+    Transient(#[from] anyhow::Error),
+}
+
+impl From<CodebaseError> for JobError {
+    fn from(error: CodebaseError) -> Self {
+        match error {
+            CodebaseError::FenceLost { .. } => JobError::LeaseLost,
+            other => JobError::Transient(other.into()),
+        }
+    }
+}
+
+impl From<QueueError> for JobError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::LeaseLost => JobError::LeaseLost,
+            other => JobError::Transient(other.into()),
+        }
+    }
+}
+
+impl From<RegistryError> for JobError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::EmbeddingMismatch { .. } | RegistryError::DimensionsOutOfRange { .. } => {
+                JobError::Permanent(error.to_string())
+            }
+            other => JobError::Transient(other.into()),
+        }
+    }
+}
+
+impl From<WalkError> for JobError {
+    fn from(error: WalkError) -> Self {
+        JobError::Transient(error.into())
+    }
+}
+
+impl From<EmbeddingError> for JobError {
+    fn from(error: EmbeddingError) -> Self {
+        JobError::Transient(error.into())
+    }
+}
+
+/// Does the work of one claim.
+pub(crate) async fn run(context: &Context, claim: &Claim, stop: CancellationToken) -> Result<Finished, JobError> {
+    let project = context.registry.project_by_id(ProjectId(claim.lane.project_id)).await?;
+    let database = context.registry.database(&project).await?;
+    quarry_codebase::raise_fence(&database, &claim.lane.name(), claim.fence).await?;
+    let run = Run {
+        context: context.clone(),
+        claim: claim.clone(),
+        project,
+        database,
+        stop,
+    };
+    match claim.lane.kind {
+        JobKind::SyncRepository => sync_repository::sync_repository(&run).await,
+        JobKind::IndexFiles => index_files::index_files(&run).await,
+        JobKind::RebuildVectorIndex => rebuild_vector_index::rebuild_vector_index(&run).await,
+        JobKind::RemoveRepository => remove_repository::remove_repository(&run).await,
+    }
+}
+
+/// Keeps status and counters of the repository true after a lane was settled: failed with its reason, or completed when
+/// nothing waits any more.
+pub(crate) async fn note_settlement(
+    context: &Context,
+    claim: &Claim,
+    failure: Option<&str>,
+    started: Instant,
+) -> Result<(), JobError> {
+    let (JobKind::SyncRepository | JobKind::IndexFiles, Some(repository_id)) =
+        (claim.lane.kind, claim.lane.repository_id)
+    else {
+        return Ok(());
+    };
+    let project = context.registry.project_by_id(ProjectId(claim.lane.project_id)).await?;
+    let database = context.registry.database(&project).await?;
+    let fence = Fence {
+        lane: claim.lane.name(),
+        fence: claim.fence,
+    };
+    if let Some(reason) = failure {
+        let elapsed = started.elapsed();
+        return Ok(quarry_codebase::mark_failed(&database, &fence, repository_id, elapsed, reason).await?);
+    }
+    let queue = context.registry.pool();
+    if !quarry_queue::pending(queue, claim.lane.project_id, Some(repository_id))
+        .await?
+        .is_settled()
+    {
+        return Ok(());
+    }
+    let repository = quarry_codebase::find_repository(&database, repository_id).await?;
+    // A whole sync took as long as its walk and all its lanes; a single save took its own run.
+    let duration = match repository.status {
+        IndexingStatus::InProgress => quarry_queue::since_last_sync(queue, repository_id).await?,
+        _ => started.elapsed(),
+    };
+    quarry_codebase::mark_completed(&database, &fence, repository_id, duration).await?;
+    // Two lanes that end at the same moment each take the other for the last one.
+    if claim.lane.kind == JobKind::IndexFiles && is_vector_index_outdated(&database).await? {
+        quarry_queue::enqueue_rebuild(queue, claim.lane.project_id, "quarry").await?;
+    }
+    Ok(())
+}
+
+/// Whether the policy asks for another vector index than the one that stands.
+async fn is_vector_index_outdated(database: &PgPool) -> Result<bool, JobError> {
+    let health = quarry_codebase::vector_index_health(database).await?;
+    Ok(matches!(health.next, Decision::Build { .. } | Decision::Drop))
+}
+
+impl Run {
+    /// The repository the lane belongs to and its root on this machine.
+    async fn repository(&self) -> Result<(Repository, PathBuf), JobError> {
+        let id = self
+            .claim
+            .lane
+            .repository_id
+            .expect("lanes of this kind belong to a repository");
+        let repository = quarry_codebase::find_repository(&self.database, id).await?;
+        let root = PathBuf::from(&repository.root);
+        if !root.is_dir() {
+            return Err(JobError::Permanent(format!(
+                "the directory {} is gone: put it back, or run `quarry repository remove {}`",
+                root.display(),
+                root.display()
+            )));
+        }
+        Ok((repository, root))
+    }
+
+    /// What every publication of this run is checked against.
+    pub(crate) fn fence(&self) -> Fence {
+        Fence {
+            lane: self.claim.lane.name(),
+            fence: self.claim.fence,
+        }
+    }
+
+    /// The error to end with when the run was told to stop.
+    pub(crate) fn check_stop(&self) -> Result<(), JobError> {
+        if self.stop.is_cancelled() {
+            Err(JobError::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Compares the tree with the stored files and marks what differs as dirty; the marked files are read again and indexed by
+//! the `index_files` lanes. Walk and stored files come in the same order and are compared as streams, so memory does not
+//! grow with the repository. The content hash decides, never the modification time.
+
+mod compare;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use quarry_codebase::StoredFile;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use self::compare::{Compared, StoredFiles, read_and_compare};
+use super::{Finished, JobError, Run};
+use crate::git::git_state;
+use crate::pipeline::{Counts, Stage, StageTimes};
+use crate::walk::{Entry, SkipReason, WalkOptions, walk};
+
+/// Entries that travel together; large enough that the channel costs nothing, small enough to keep all cores busy.
+const ENTRIES_PER_MESSAGE: usize = 128;
+
+/// Messages the walk may be ahead of the comparison.
+const MESSAGES_AHEAD: usize = 8;
+
+/// Dirty paths written in one statement.
+const MARK_BATCH: usize = 1_000;
+
+pub(super) async fn sync_repository(run: &Run) -> Result<Finished, JobError> {
+    let (repository, root) = run.repository().await?;
+    quarry_codebase::mark_in_progress(&run.database, &run.fence(), repository.id).await?;
+    if run.claim.full {
+        quarry_codebase::forget_content(&run.database, &run.fence(), repository.id).await?;
+    }
+    let times = Arc::new(StageTimes::default());
+    let (sender, entries) = mpsc::channel(MESSAGES_AHEAD);
+    let walker = {
+        let (root, options, times, stop) = (root.clone(), run.context.walk, times.clone(), run.stop.clone());
+        tokio::task::spawn_blocking(move || walk_into(&root, &options, &sender, &times, || stop.is_cancelled()))
+    };
+    let compared = mark_differences(run, repository.id, &root, entries, &times).await;
+    let walked = walker.await.map_err(|error| JobError::Transient(error.into()))?;
+    // A comparison that fails closes the channel, which ends the walk early: its own error is the one to report.
+    let mut counts = compared?;
+    walked?;
+    run.check_stop()?;
+    counts.stage_ms = times.millis();
+
+    let git = git_state(&root).await;
+    let skipped = &counts.files_skipped;
+    quarry_codebase::record_walk(&run.database, &run.fence(), repository.id, skipped, git.as_ref()).await?;
+    if counts.files_total == 0 {
+        return Err(JobError::Permanent(nothing_to_index(&root, &counts)));
+    }
+    Ok(Finished {
+        counts,
+        ..Finished::default()
+    })
+}
+
+/// What the walk says of one path.
+enum Seen {
+    File(String),
+    Skipped(SkipReason),
+}
+
+fn walk_into(
+    root: &Path,
+    options: &WalkOptions,
+    sender: &mpsc::Sender<Vec<Seen>>,
+    times: &StageTimes,
+    stopped: impl Fn() -> bool,
+) -> Result<(), JobError> {
+    let mut message = Vec::with_capacity(ENTRIES_PER_MESSAGE);
+    let mut started = Instant::now();
+    walk(root, options, |entry| {
+        message.push(match entry {
+            Entry::Found { path, .. } => Seen::File(path),
+            Entry::Skipped { reason, .. } => Seen::Skipped(reason),
+        });
+        if message.len() < ENTRIES_PER_MESSAGE {
+            return ControlFlow::Continue(());
+        }
+        times.add_since(Stage::Walk, started);
+        let full = std::mem::replace(&mut message, Vec::with_capacity(ENTRIES_PER_MESSAGE));
+        if stopped() || sender.blocking_send(full).is_err() {
+            return ControlFlow::Break(());
+        }
+        started = Instant::now();
+        ControlFlow::Continue(())
+    })?;
+    times.add_since(Stage::Walk, started);
+    // The receiver is gone only when the comparison failed, and it reports that itself.
+    let _ = sender.blocking_send(message);
+    Ok(())
+}
+
+/// Pairs walked and stored files, reads and hashes the walked ones on all cores, and marks what differs.
+async fn mark_differences(
+    run: &Run,
+    repository_id: uuid::Uuid,
+    root: &Path,
+    mut entries: mpsc::Receiver<Vec<Seen>>,
+    times: &Arc<StageTimes>,
+) -> Result<Counts, JobError> {
+    let mut stored = StoredFiles::new(run.database.clone(), repository_id);
+    let mut counts = Counts::default();
+    let mut marks = Marks {
+        run,
+        paths: Vec::with_capacity(MARK_BATCH),
+    };
+
+    // Pairing is sequential, because it follows two ordered streams; reading is not, and its results are taken in order.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut reading: VecDeque<JoinHandle<Result<Compared, JobError>>> = VecDeque::with_capacity(cores);
+    let mut ended = false;
+    while !ended || !reading.is_empty() {
+        if !ended && reading.len() < cores {
+            let message = entries.recv().await;
+            ended = message.is_none();
+            let paired = pair(message.unwrap_or_default(), &mut stored, ended).await?;
+            let (root, options, times) = (root.to_path_buf(), run.context.walk, times.clone());
+            reading.push_back(tokio::task::spawn_blocking(move || {
+                read_and_compare(&root, &options, paired, &times)
+            }));
+            continue;
+        }
+        run.check_stop()?;
+        let next = reading
+            .pop_front()
+            .expect("the loop goes on only while something is read or to be read");
+        let compared = next.await.map_err(|error| JobError::Transient(error.into()))??;
+        counts.files_unchanged += compared.unchanged;
+        counts.files_total += compared.total;
+        for reason in compared.skipped {
+            counts.skip(reason.name());
+        }
+        marks.add(compared.dirty).await?;
+    }
+    marks.flush().await?;
+    Ok(counts)
+}
+
+/// A message of the walk with the stored row of every path that has one, and the stored paths the walk passed over.
+struct Paired {
+    files: Vec<(String, Option<StoredFile>)>,
+    gone: Vec<String>,
+    skipped: Vec<SkipReason>,
+}
+
+async fn pair(message: Vec<Seen>, stored: &mut StoredFiles, ended: bool) -> Result<Paired, JobError> {
+    let mut paired = Paired {
+        files: Vec::with_capacity(message.len()),
+        gone: Vec::new(),
+        skipped: Vec::new(),
+    };
+    for seen in message {
+        match seen {
+            Seen::Skipped(reason) => paired.skipped.push(reason),
+            Seen::File(path) => {
+                let row = stored.advance_to(&path, &mut paired.gone).await?;
+                paired.files.push((path, row));
+            }
+        }
+    }
+    if ended {
+        stored.drain(&mut paired.gone).await?;
+    }
+    Ok(paired)
+}
+
+/// Collects dirty paths and hands them to the queue in batches, so that other workers can begin while the walk goes on.
+struct Marks<'run> {
+    run: &'run Run,
+    paths: Vec<String>,
+}
+
+impl Marks<'_> {
+    async fn add(&mut self, paths: Vec<String>) -> Result<(), JobError> {
+        self.paths.extend(paths);
+        if self.paths.len() >= MARK_BATCH {
+            self.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), JobError> {
+        for batch in std::mem::take(&mut self.paths).chunks(MARK_BATCH) {
+            let queue = self.run.context.registry.pool();
+            quarry_queue::mark_dirty_from_sync(queue, &self.run.claim, Some(&self.run.context.host), batch).await?;
+        }
+        Ok(())
+    }
+}
+
+fn nothing_to_index(root: &Path, counts: &Counts) -> String {
+    if counts.files_skipped.is_empty() {
+        return format!("nothing to index: {} holds no files", root.display());
+    }
+    let reasons: Vec<String> = counts
+        .files_skipped
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
+    format!(
+        "nothing to index: every file below {} is left out ({}); see .gitignore and .quarryignore",
+        root.display(),
+        reasons.join(", ")
+    )
+}

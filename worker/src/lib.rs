@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+pub mod cli;
+
+pub mod chunk;
+pub mod walk;
+
+mod context;
+mod git;
+mod jobs;
+mod pipeline;
+mod runner;
+
+pub mod embedder;
+
+pub use context::Context;
+pub use pipeline::{Counts, StageMillis};
+pub use runner::Runner;

@@ -1,0 +1,76 @@
+//! Dirty paths → text → chunks → vectors → one publishing transaction per batch. The stages run at the same time, joined
+//! by bounded channels: reading and chunking on blocking threads, embedding in the endpoint's process, storing in Postgres.
+//! Claims nothing and settles nothing: see jobs/index_files.rs.
+
+mod counts;
+mod embed;
+mod feed;
+mod prepare;
+mod publish;
+mod stage_times;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use quarry_codebase::{NewFile, StoredFile};
+use quarry_embedding::EmbeddingClient;
+use quarry_queue::DirtyFile;
+use quarry_registry::PgPool;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+pub use self::counts::Counts;
+pub use self::stage_times::StageMillis;
+pub(crate) use self::stage_times::{Stage, StageTimes};
+use crate::jobs::{JobError, Run};
+
+/// Dirty files that travel together: about 600 chunks, enough for an embedding request to pay.
+const PAGE_FILES: u32 = 64;
+
+/// Pages waiting between two stages. Two keep every stage busy; more would only hold memory.
+const PAGES_AHEAD: usize = 2;
+
+/// One run of the pipeline over the dirty files of a lane.
+pub(crate) struct Pipeline<'run> {
+    pub(crate) run: &'run Run,
+    pub(crate) repository_id: Uuid,
+    pub(crate) root: PathBuf,
+    pub(crate) database: PgPool,
+    pub(crate) client: EmbeddingClient,
+    /// Name of the model the client asks for.
+    pub(crate) model: String,
+    pub(crate) times: Arc<StageTimes>,
+}
+
+/// Dirty paths and what is stored of them.
+struct Page {
+    files: Vec<(DirtyFile, Option<StoredFile>)>,
+}
+
+/// The same page after reading and chunking; `embed` fills in the vectors.
+struct Prepared {
+    files: Vec<NewFile>,
+    /// The text to embed of every chunk of `files`, in order.
+    texts: Vec<String>,
+    removed: Vec<String>,
+    marks: Vec<DirtyFile>,
+    counts: Counts,
+}
+
+impl Pipeline<'_> {
+    /// Indexes every dirty file of the lane and returns what that came to.
+    pub(crate) async fn index_dirty_files(&self) -> Result<Counts, JobError> {
+        let (pages_out, pages_in) = mpsc::channel(PAGES_AHEAD);
+        let (prepared_out, prepared_in) = mpsc::channel(PAGES_AHEAD);
+        let (embedded_out, embedded_in) = mpsc::channel(PAGES_AHEAD);
+        // A stage whose receiver is gone ends quietly: the receiver's error is the one that try_join reports.
+        let ((), (), (), mut counts) = tokio::try_join!(
+            self.feed(pages_out),
+            self.prepare(pages_in, prepared_out),
+            self.embed(prepared_in, embedded_out),
+            self.publish(embedded_in),
+        )?;
+        counts.stage_ms = self.times.millis();
+        Ok(counts)
+    }
+}

@@ -1,0 +1,150 @@
+//! Reads, hashes and chunks files on blocking threads, as many pages at once as there are cores.
+//! Decides per path whether it is indexed, removed or left as it is; writes nothing.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Instant;
+
+use quarry_codebase::{NewChunk, NewFile, StoredFile};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{Counts, Page, Pipeline, Prepared, Stage, StageTimes};
+use crate::chunk::{CHUNKER_VERSION, Chunk, chunk};
+use crate::jobs::JobError;
+use crate::walk::{FileText, PathRules, ReadOutcome, Verdict, WalkError, WalkOptions, read_file};
+
+/// The longest text sent to an endpoint. Chunks are far below; one giant line would exceed every model's context.
+const MAX_EMBEDDED_BYTES: usize = 8 * 1024;
+
+impl Pipeline<'_> {
+    pub(super) async fn prepare(
+        &self,
+        mut pages: mpsc::Receiver<Page>,
+        prepared: mpsc::Sender<Prepared>,
+    ) -> Result<(), JobError> {
+        let rules = PathRules::new(&self.root, &self.run.context.walk)?;
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let mut working: VecDeque<JoinHandle<Result<Prepared, WalkError>>> = VecDeque::with_capacity(cores);
+        let mut ended = false;
+        while !ended || !working.is_empty() {
+            if !ended && working.len() < cores {
+                let Some(page) = pages.recv().await else {
+                    ended = true;
+                    continue;
+                };
+                let (root, options, times) = (self.root.clone(), self.run.context.walk, self.times.clone());
+                let mut rules = rules.clone();
+                let work = move || prepare_page(&root, &options, &mut rules, page, &times);
+                working.push_back(tokio::task::spawn_blocking(work));
+                continue;
+            }
+            self.run.check_stop()?;
+            let next = working
+                .pop_front()
+                .expect("the loop goes on only while a page is in work or to come");
+            let page = next.await.map_err(|error| JobError::Transient(error.into()))??;
+            if prepared.send(page).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Blocks.
+fn prepare_page(
+    root: &Path,
+    options: &WalkOptions,
+    rules: &mut PathRules,
+    page: Page,
+    times: &StageTimes,
+) -> Result<Prepared, WalkError> {
+    let mut prepared = Prepared {
+        files: Vec::new(),
+        texts: Vec::new(),
+        removed: Vec::new(),
+        marks: Vec::with_capacity(page.files.len()),
+        counts: Counts::default(),
+    };
+    for (mark, stored) in page.files {
+        let started = Instant::now();
+        let outcome = match rules.verdict(&mark.path) {
+            Verdict::Index => read_file(root, &mark.path, options)?,
+            Verdict::Skip(reason) => ReadOutcome::Skipped(reason),
+        };
+        times.add_since(Stage::Read, started);
+        match outcome {
+            ReadOutcome::Text(file) if is_current(stored.as_ref(), &file) => prepared.counts.files_unchanged += 1,
+            ReadOutcome::Text(file) => {
+                let started = Instant::now();
+                prepared.add(&mark.path, file);
+                times.add_since(Stage::Chunk, started);
+            }
+            ReadOutcome::Skipped(_) | ReadOutcome::Gone => {
+                if stored.is_some() {
+                    prepared.counts.files_removed += 1;
+                    prepared.removed.push(mark.path.clone());
+                }
+            }
+        }
+        prepared.marks.push(mark);
+    }
+    Ok(prepared)
+}
+
+fn is_current(stored: Option<&StoredFile>, file: &FileText) -> bool {
+    stored.is_some_and(|row| row.content_hash == file.content_hash && row.chunker_version == CHUNKER_VERSION)
+}
+
+impl Prepared {
+    fn add(&mut self, path: &str, file: FileText) {
+        let chunked = chunk(path, &file.text);
+        self.counts.files_indexed += 1;
+        self.counts.chunks += chunked.chunks.len() as u64;
+        let mut chunks = Vec::with_capacity(chunked.chunks.len());
+        for chunk in chunked.chunks {
+            let text = embedded_text(&chunk);
+            chunks.push(NewChunk {
+                embedding_hash: *blake3::hash(text.as_bytes()).as_bytes(),
+                content: chunk.content,
+                start_line: chunk.start_line,
+                end_line: chunk.end_line,
+                symbol: chunk.symbol,
+                symbol_kind: chunk.symbol_kind.map(str::to_owned),
+                defines: chunk.defines,
+                context_before: chunk.context_before,
+                context_after: chunk.context_after,
+                embedding: None,
+                embedding_error: None,
+            });
+            self.texts.push(text);
+        }
+        self.files.push(NewFile {
+            path: path.to_owned(),
+            content_hash: file.content_hash,
+            size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
+            modified_at: file.modified,
+            language: chunked.language.map(str::to_owned),
+            file_type: chunked.file_type,
+            line_count: i32::try_from(chunked.line_count).unwrap_or(i32::MAX),
+            chunker_version: CHUNKER_VERSION,
+            chunks,
+        });
+    }
+}
+
+/// What the model sees of a chunk: its enclosing definitions, then its text. The path is left out on purpose: a file that
+/// moves must not be embedded again.
+fn embedded_text(chunk: &Chunk) -> String {
+    let mut text = String::with_capacity(chunk.content.len() + 128);
+    if let Some(context) = &chunk.context_before {
+        text.push_str(context);
+        text.push('\n');
+    }
+    text.push_str(&chunk.content);
+    if text.len() > MAX_EMBEDDED_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_EMBEDDED_BYTES));
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! What some worker has to do now and then and any of them may: return the work of dead workers to the queue, prune old
+//! history, finish half-made projects. Never decides what a job does.
+
+use std::time::Duration;
+
+use quarry_queue::RetryPolicy;
+use quarry_registry::ProjectState;
+use tokio::task::AbortHandle;
+
+use crate::context::Context;
+
+/// Rescue looks this often: with a lease of 8 s a dead worker's jobs run again within 10 s.
+const RESCUE_EVERY: Duration = Duration::from_secs(1);
+
+/// A removed repository keeps its fences for a day, so that a straggler cannot bring rows back.
+const KEEP_FENCES_HOURS: u16 = 24;
+
+/// Vectors of text that no chunk holds any more: a branch that is switched back to within a month costs no embedding.
+const KEEP_EMBEDDINGS_DAYS: u16 = 30;
+
+/// Bounds one round of pruning; the next one goes on.
+const EMBEDDINGS_AT_ONCE: u32 = 50_000;
+
+/// History grows by rows a minute; an hour's worth is nothing.
+const PRUNE_EVERY: u32 = 3600;
+
+pub(super) struct Upkeep(AbortHandle);
+
+impl Upkeep {
+    pub(super) fn start(context: &Context) -> Upkeep {
+        Upkeep(tokio::spawn(keep_up(context.clone())).abort_handle())
+    }
+
+    pub(super) fn abort(self) {
+        self.0.abort();
+    }
+}
+
+async fn keep_up(context: Context) {
+    let queue = context.registry.pool();
+    let policy = RetryPolicy {
+        max_attempts: context.max_attempts,
+        ..RetryPolicy::default()
+    };
+    for round in 0_u32.. {
+        match quarry_queue::rescue(queue, &policy).await {
+            Ok(rescued) if rescued.lanes > 0 => {
+                tracing::warn!(
+                    lanes = rescued.lanes,
+                    "took back {} jobs of dead workers",
+                    rescued.lanes
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!("rescue: {:#}", anyhow::Error::from(error)),
+        }
+        if round % PRUNE_EVERY == PRUNE_EVERY - 1 {
+            let pruned = quarry_queue::prune(queue, quarry_queue::KEEP_TICKETS, quarry_queue::KEEP_RUNS).await;
+            if let Err(error) = pruned {
+                tracing::warn!("prune the history: {:#}", anyhow::Error::from(error));
+            }
+            if let Err(error) = tidy_projects(&context).await {
+                tracing::warn!("tidy the projects: {error:#}");
+            }
+        }
+        tokio::time::sleep(RESCUE_EVERY).await;
+    }
+}
+
+/// Finishes half-made projects and drops what nothing refers to any more.
+async fn tidy_projects(context: &Context) -> anyhow::Result<()> {
+    context.registry.reconcile().await?;
+    for project in context.registry.projects().await? {
+        if project.state != ProjectState::Ready {
+            continue;
+        }
+        let database = context.registry.database(&project).await?;
+        quarry_codebase::sweep_fences(&database, KEEP_FENCES_HOURS).await?;
+        quarry_codebase::prune_embeddings(&database, KEEP_EMBEDDINGS_DAYS, EMBEDDINGS_AT_ONCE).await?;
+    }
+    context.registry.evict_idle(std::time::Instant::now());
+    Ok(())
+}
