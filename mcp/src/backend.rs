@@ -1,0 +1,230 @@
+//! What the tools stand on: the registry, the project of a call, the embedding endpoint. Connected by the first call that
+//! needs them and asked for anew by every call, so a server or endpoint that comes back is found without a restart.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use quarry_codebase::{Freshness, Pending};
+use quarry_embedding::EmbeddingSource;
+use quarry_lifecycle::Config;
+use quarry_registry::{PgPool, Project, ProjectName, Registry, RegistryError, RegistryOptions};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::Options;
+use crate::tool_error::ToolError;
+use crate::worker_process::WorkerProcess;
+
+/// A restarting Postgres takes connections again within two seconds; what lasts longer is told to the caller.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// A query is embedded in milliseconds and the built-in model starts in less than a second; then words have to do.
+const EMBED_WITHIN: Duration = Duration::from_secs(4);
+
+/// Names offered where a call has to choose a project.
+const MOST_NAMES: usize = 10;
+
+pub(crate) struct Backend {
+    pub(crate) config: Config,
+    pub(crate) options: Options,
+    pub(crate) worker: WorkerProcess,
+    embedding: EmbeddingSource,
+    opened: Mutex<Option<Opened>>,
+}
+
+struct Opened {
+    url: String,
+    registry: Registry,
+}
+
+impl Backend {
+    pub(crate) fn new(config: Config, options: Options) -> Backend {
+        let embedding = EmbeddingSource::from_config(&config, options.program.clone());
+        Backend {
+            config,
+            options,
+            worker: WorkerProcess::default(),
+            embedding,
+            opened: Mutex::default(),
+        }
+    }
+
+    /// The registry, opened when this is the first call or when the embedded Postgres runs elsewhere than before.
+    pub(crate) async fn registry(&self) -> Result<Registry> {
+        let url = match self.config.database_url() {
+            Some(url) => url.to_owned(),
+            None => {
+                quarry_postgres::ensure_running(self.config.home())
+                    .await
+                    .context("start Postgres")?
+                    .url
+            }
+        };
+        let mut opened = self.opened.lock().await;
+        if let Some(open) = opened.as_ref().filter(|open| open.url == url) {
+            return Ok(open.registry.clone());
+        }
+        let name = concat!("quarry-mcp/", env!("CARGO_PKG_VERSION"));
+        let options = RegistryOptions {
+            min_connections: 0, // a session may sleep for hours: it keeps no idle connection
+            acquire_timeout: CONNECT_WITHIN,
+            ..RegistryOptions::from_config(&self.config, name)
+        };
+        let registry = Registry::open(&url, options).await?;
+        *opened = Some(Opened {
+            url,
+            registry: registry.clone(),
+        });
+        Ok(registry)
+    }
+
+    pub(crate) fn host(&self) -> Result<String> {
+        Ok(self.config.host()?)
+    }
+
+    /// The name of the project that a call means, unless neither it nor the session nor the configuration names one.
+    pub(crate) fn project_name(&self, asked: Option<&str>) -> Result<Option<ProjectName>, ToolError> {
+        let name = match (self.options.project.as_deref(), asked) {
+            (Some(pinned), Some(asked)) if asked != pinned => {
+                return Err(ToolError::new(format!(
+                    "this session is for project {pinned} only: leave out `project`"
+                )));
+            }
+            (Some(pinned), _) => Some(pinned),
+            (None, asked) => asked.or(self.config.project()),
+        };
+        Ok(name.map(ProjectName::parse).transpose()?)
+    }
+
+    /// The project a call means: the one it names, else the session's, else the one of the current directory, else the
+    /// only one there is.
+    pub(crate) async fn project(&self, asked: Option<&str>) -> Result<(Project, PgPool), ToolError> {
+        let name = self.project_name(asked)?;
+        let registry = self.registry().await?;
+        let project = match name {
+            Some(name) => registry.project(&name).await?,
+            None => self.default_project(&registry).await?,
+        };
+        let database = registry.database(&project).await?;
+        Ok((project, database))
+    }
+
+    async fn default_project(&self, registry: &Registry) -> Result<Project, ToolError> {
+        let directory = std::env::current_dir().context("read the current directory")?;
+        if let Some((project, _)) = self.project_above(registry, &directory).await? {
+            return Ok(project);
+        }
+        let mut projects = registry.projects().await?;
+        match projects.len() {
+            0 => Err(ToolError::new("nothing is indexed yet: call index_repository first")),
+            1 => Ok(projects.remove(0)),
+            count => {
+                let names: Vec<&str> = projects
+                    .iter()
+                    .take(MOST_NAMES)
+                    .map(|project| project.name.as_str())
+                    .collect();
+                let more = if count > MOST_NAMES { ", …" } else { "" };
+                Err(ToolError::new(format!(
+                    "there are several projects: name one in `project` ({}{more})",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// The indexed repository that holds `directory`, or is it, with its project.
+    pub(crate) async fn project_above(
+        &self,
+        registry: &Registry,
+        directory: &Path,
+    ) -> Result<Option<(Project, String)>, ToolError> {
+        let host = self.host()?;
+        for ancestor in directory.ancestors() {
+            let Some(root) = ancestor.to_str() else { continue };
+            if let Some(project) = registry.project_at(&host, root).await? {
+                return Ok(Some((project, root.to_owned())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The project with this name; made when the session was started for it and nobody has made it yet.
+    pub(crate) async fn project_to_index(
+        &self,
+        registry: &Registry,
+        name: &ProjectName,
+        caller: &str,
+    ) -> Result<Project, ToolError> {
+        match registry.project(name).await {
+            Err(RegistryError::UnknownProject { .. }) if self.options.project.as_deref() == Some(name.as_str()) => {
+                Ok(registry.create_project(name, None, caller).await?)
+            }
+            found => Ok(found?),
+        }
+    }
+
+    pub(crate) async fn freshness(
+        &self,
+        project: &Project,
+        database: &PgPool,
+        repository: Option<Uuid>,
+    ) -> Result<Freshness, ToolError> {
+        let registry = self.registry().await?;
+        let pending = quarry_queue::pending(registry.pool(), project.id.0, repository).await?;
+        let pending = Pending {
+            files: pending.files,
+            sync: pending.sync,
+        };
+        Ok(quarry_codebase::freshness(database, repository, pending).await?)
+    }
+
+    /// The vector of a query, or in words why there is none.
+    pub(crate) async fn query_vector(&self, project: &Project, query: &str) -> Result<Vec<f32>, String> {
+        let pinned = project.embedding.as_ref().map(|pinned| pinned.model.as_str());
+        // A start of the built-in model goes on when this call gives up: the next one finds it running.
+        let source = self.embedding.clone();
+        let connected = tokio::spawn(async move { source.client().await.map(drop) });
+        let asked = async {
+            if let Ok(Err(error)) = connected.await {
+                return Err(format!(
+                    "the embedding endpoint does not answer ({error}): results come from words only"
+                ));
+            }
+            self.embedding.query_vector(pinned, query).await
+        };
+        tokio::time::timeout(EMBED_WITHIN, asked).await.unwrap_or_else(|_| {
+            let seconds = EMBED_WITHIN.as_secs();
+            Err(format!(
+                "the embedding endpoint did not answer within {seconds} s: results come from words only"
+            ))
+        })
+    }
+
+    /// Sees to it that a worker of this machine is alive, or about to be.
+    pub(crate) async fn ensure_worker(&self) -> Result<(), ToolError> {
+        let registry = self.registry().await?;
+        if quarry_queue::workers_alive(registry.pool(), &self.host()?).await? == 0 {
+            self.worker.start(&self.options.program, &self.config)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the worker of this session failed and nobody else is there to do its work.
+    pub(crate) async fn worker_failed(&self) -> Result<bool, ToolError> {
+        Ok(self.worker.failure(self.config.home()).is_some() && self.no_worker().await?.is_some())
+    }
+
+    /// Why nobody works on what waits on this machine, if nobody does.
+    pub(crate) async fn no_worker(&self) -> Result<Option<String>, ToolError> {
+        let registry = self.registry().await?;
+        if self.worker.is_running() || quarry_queue::workers_alive(registry.pool(), &self.host()?).await? > 0 {
+            return Ok(None);
+        }
+        let reason = self.worker.failure(self.config.home());
+        Ok(Some(
+            reason.unwrap_or_else(|| "no worker is alive on this machine".to_owned()),
+        ))
+    }
+}

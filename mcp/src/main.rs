@@ -1,0 +1,68 @@
+//! The `quarry-mcp` command: the MCP server on standard input and output.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use quarry_lifecycle::{Process, init_telemetry, load_config};
+
+/// Serves a Quarry index over MCP on standard input and output.
+#[derive(Debug, Parser)]
+#[command(name = "quarry-mcp", version)]
+struct Arguments {
+    /// The only project of this session; without it calls may name any
+    #[arg(long)]
+    project: Option<String>,
+    /// Directories index_repository may index [default: the repository of the current directory]
+    #[arg(long = "root", value_name = "DIRECTORY")]
+    roots: Vec<PathBuf>,
+    /// Offer no tool that changes anything
+    #[arg(long)]
+    read_only: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let directory = std::env::current_dir().context("read the current directory")?;
+    let config = load_config(&[], Some(&directory))?;
+    init_telemetry(&config, Process::Service);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let options = quarry_mcp::Options {
+        project: arguments.project,
+        roots: arguments.roots,
+        read_only: arguments.read_only,
+        program: quarry_program()?,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let served = runtime.block_on(quarry_mcp::serve_stdio(config, options));
+    // Postgres may still be starting for a call that nobody waits for any more; the next session finds it running.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    served
+}
+
+/// The `quarry` binary that was installed beside this one, else the one on the PATH.
+fn quarry_program() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("find this program")?;
+    let beside = own.with_file_name(format!("quarry{}", std::env::consts::EXE_SUFFIX));
+    Ok(if beside.is_file() {
+        beside
+    } else {
+        PathBuf::from("quarry")
+    })
+}

@@ -1,0 +1,157 @@
+//! Fits hits into the budget of an answer: the first ones get more room, what has none waits for the next page. Hands
+//! `get_code` the meaning of a ref. Knows no database.
+
+use quarry_codebase::Hit;
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::plain_schema::plain;
+use crate::snippet::{excerpt, json_bytes, visible};
+
+/// What stands around the hits: project, freshness, cursor, note.
+const BYTES_AROUND: usize = 300;
+
+/// Names and punctuation of a hit's fields, its ref, lines and score.
+const BYTES_PER_HIT: usize = 130;
+
+/// A snippet shorter than this says nothing: hits that would get less wait for the next page.
+const SHORTEST_SNIPPET: usize = 120;
+
+/// So many of the first hits get twice the room of the others.
+const FIRST_HITS: usize = 3;
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
+pub(super) struct FoundCode {
+    /// Pass to get_code.
+    #[serde(rename = "ref")]
+    reference: String,
+    path: String,
+    /// First and last line, from 1.
+    lines: String,
+    /// Which repository, when the project has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<String>,
+    score: f64,
+    snippet: String,
+}
+
+/// As many of the hits as the budget in bytes has room for, the first one in any case; the first ones get more of it.
+pub(super) fn fit(hits: Vec<Hit>, words: &[(String, u32)], budget: usize) -> Vec<FoundCode> {
+    let several = hits.iter().any(|hit| hit.repository_id != hits[0].repository_id);
+    let mut left = budget.saturating_sub(BYTES_AROUND);
+    let mut found: Vec<FoundCode> = Vec::with_capacity(hits.len());
+    let count = hits.len();
+    for (rank, hit) in hits.into_iter().enumerate() {
+        let repository = several.then(|| visible(&hit.repository_root));
+        let symbol = hit.symbol.as_deref().map(visible);
+        let named = hit.path.len() + symbol.as_deref().map_or(0, str::len) + repository.as_deref().map_or(0, str::len);
+        let room = left.saturating_sub(BYTES_PER_HIT + named);
+        if room < SHORTEST_SNIPPET && rank > 0 {
+            break;
+        }
+        // The others count as if they had names of the same length.
+        let firsts = FIRST_HITS.min(count).saturating_sub(rank);
+        let shares = firsts * 2 + (count - rank - firsts);
+        let to_share = left.saturating_sub((count - rank) * (BYTES_PER_HIT + named));
+        let share = to_share / shares * if firsts > 0 { 2 } else { 1 };
+        let snippet = excerpt(
+            &hit.content,
+            hit.start_line,
+            words,
+            share.clamp(SHORTEST_SNIPPET, room.max(SHORTEST_SNIPPET)),
+        );
+        left = room.saturating_sub(json_bytes(&snippet));
+        found.push(FoundCode {
+            reference: reference(&hit),
+            path: visible(&hit.path),
+            lines: format!("{}-{}", hit.start_line, hit.end_line),
+            repository,
+            symbol,
+            score: (f64::from(hit.score) * 100.0).round() / 100.0,
+            snippet,
+        });
+    }
+    found
+}
+
+/// A hit may stand for several neighbouring chunks, so its lines go with the chunk's id.
+fn reference(hit: &Hit) -> String {
+    format!("{}:{}-{}", hit.chunk_id.simple(), hit.start_line, hit.end_line)
+}
+
+/// The chunk and the lines that a ref stands for.
+pub(super) fn parse_reference(reference: &str) -> Option<(Uuid, (u32, u32))> {
+    let (chunk, lines) = reference.split_once(':')?;
+    let (first, last) = lines.split_once('-')?;
+    Some((Uuid::parse_str(chunk).ok()?, (first.parse().ok()?, last.parse().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn hit(rank: u32, lines: usize) -> Hit {
+        Hit {
+            chunk_id: Uuid::nil(),
+            repository_id: Uuid::nil(),
+            repository_name: "app".to_owned(),
+            repository_root: "/src/app".to_owned(),
+            path: format!("src/some/directory/file_{rank}.rs"),
+            language: None,
+            symbol: Some("Some::function".to_owned()),
+            symbol_kind: None,
+            start_line: 1,
+            end_line: 40,
+            score: 0.72,
+            content: "    let value = \"a line of code\";\n".repeat(lines),
+        }
+    }
+
+    fn bytes(hits: &[FoundCode]) -> usize {
+        serde_json::to_string(hits).unwrap().len()
+    }
+
+    #[test]
+    fn an_answer_keeps_to_its_budget_however_much_is_found() {
+        for (count, budget) in [(1, 600), (10, 4_500), (100, 4_500), (100, 60_000), (10, 600)] {
+            let hits = fit((0..count).map(|rank| hit(rank, 60)).collect(), &[], budget);
+            assert!(
+                !hits.is_empty() && bytes(&hits) + BYTES_AROUND <= budget + 30,
+                "{count}: {} > {budget}",
+                bytes(&hits)
+            );
+        }
+    }
+
+    #[test]
+    fn ten_long_hits_all_fit_and_the_first_has_most_room() {
+        let hits = fit((0..10).map(|rank| hit(rank, 60)).collect(), &[], 4_500);
+        assert_eq!(hits.len(), 10);
+        assert!(hits[0].snippet.len() > hits[9].snippet.len());
+    }
+
+    #[test]
+    fn a_ref_stands_for_the_lines_of_its_hit() {
+        assert_eq!(parse_reference(&reference(&hit(0, 3))), Some((Uuid::nil(), (1, 40))));
+        for other in [
+            "",
+            "src/a.rs:1-2",
+            "00000000000000000000000000000000",
+            "00000000000000000000000000000000:1",
+        ] {
+            assert_eq!(parse_reference(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_short_hit_is_shown_whole() {
+        let hits = fit(vec![hit(0, 3)], &[], 4_500);
+        assert_eq!(hits[0].snippet.lines().count(), 3);
+        assert_eq!(serde_json::to_value(&hits[0]).unwrap()["score"].to_string(), "0.72");
+    }
+}

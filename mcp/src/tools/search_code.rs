@@ -1,0 +1,169 @@
+//! `search_code`: what is asked for, by words and by vector where there is one, and how fresh the index is. Which hits have
+//! room in the answer and what is shown of them is decided in fit_hits.rs.
+
+use quarry_codebase::{Freshness, SearchMode, SearchRequest};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::fit_hits::{FoundCode, fit};
+use super::repository_named::repository_named;
+use crate::backend::Backend;
+use crate::plain_schema::plain;
+use crate::snippet::{telling_words, visible};
+use crate::tool_error::ToolError;
+
+/// The whole answer has about so many tokens unless the caller says otherwise.
+const DEFAULT_MAX_TOKENS: u32 = 1_500;
+
+/// Code in JSON has about this many bytes a token.
+const BYTES_PER_TOKEN: usize = 3;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = plain)]
+pub(crate) struct SearchCode {
+    /// A question, words from the code, a symbol, a path, or "quoted text" that must occur.
+    query: String,
+    /// Default: the project of the current directory.
+    project: Option<String>,
+    /// Only this repository: its directory or name.
+    repository: Option<String>,
+    /// Only files whose path matches, as src/**/*.rs.
+    path_glob: Option<String>,
+    /// Only this language, as rust.
+    language: Option<String>,
+    /// Only files with this extension, as py.
+    file_type: Option<String>,
+    /// Default 10.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<u32>,
+    /// next_cursor of the answer to continue.
+    cursor: Option<String>,
+    /// Default hybrid.
+    mode: Option<Mode>,
+    /// Budget for the whole answer, default 1500; hits beyond it come with next_cursor.
+    #[schemars(range(min = 200, max = 20_000))]
+    max_tokens: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Hybrid,
+    Semantic,
+    Lexical,
+    Symbol,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
+pub(crate) struct SearchResults {
+    project: String,
+    hits: Vec<FoundCode>,
+    index: Index,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// What kept this from being the best answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+/// How fresh and complete the index is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
+struct Index {
+    /// fresh, pending, failed or empty.
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    /// Seconds since it was compared with the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_s: Option<i64>,
+    pending_files: u64,
+    /// Files left out by rule.
+    skipped: u64,
+    /// The first load is not finished: whole files are missing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
+}
+
+impl From<Freshness> for Index {
+    fn from(freshness: Freshness) -> Index {
+        Index {
+            state: freshness.state.as_str().to_owned(),
+            commit: freshness.commit.as_deref().map(short_commit),
+            age_s: freshness.age_s,
+            pending_files: freshness.pending_files,
+            skipped: freshness.skipped_files,
+            partial: freshness.partial,
+        }
+    }
+}
+
+pub(crate) async fn search_code(backend: &Backend, arguments: SearchCode) -> Result<SearchResults, ToolError> {
+    let offset = offset_of(arguments.cursor.as_deref())?;
+    let (project, database) = backend.project(arguments.project.as_deref()).await?;
+    let repository = match &arguments.repository {
+        Some(named) => Some(repository_named(&database, named).await?),
+        None => None,
+    };
+    let mode = match arguments.mode {
+        None | Some(Mode::Hybrid) => SearchMode::Hybrid,
+        Some(Mode::Semantic) => SearchMode::Semantic,
+        Some(Mode::Lexical) => SearchMode::Lexical,
+        Some(Mode::Symbol) => SearchMode::Symbol,
+    };
+    let mut notes = Vec::new();
+    let query_vector = match mode {
+        SearchMode::Lexical | SearchMode::Symbol => None,
+        SearchMode::Hybrid | SearchMode::Semantic => {
+            let asked = backend.query_vector(&project, &arguments.query).await;
+            asked.map_err(|reason| notes.push(visible(&reason))).ok()
+        }
+    };
+    let wants_vector = query_vector.is_some();
+    let words = telling_words(&arguments.query);
+    let request = SearchRequest {
+        query_vector,
+        repository_ids: repository.into_iter().collect(),
+        path_glob: arguments.path_glob,
+        language: arguments.language,
+        file_type: arguments.file_type,
+        limit: arguments.limit.unwrap_or(10),
+        offset,
+        mode,
+        ..SearchRequest::new(arguments.query)
+    };
+    let outcome = quarry_codebase::search(&database, &request).await?;
+    if wants_vector {
+        notes.extend(outcome.degraded.iter().map(ToString::to_string));
+    }
+    let freshness = backend.freshness(&project, &database, repository).await?;
+    let found = outcome.hits.len();
+    if found == 0 {
+        notes.push("nothing found: try other words or drop filters; list_projects shows what is indexed".to_owned());
+    }
+    let budget = arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS) as usize * BYTES_PER_TOKEN;
+    let hits = fit(outcome.hits, &words, budget);
+    let shown = u32::try_from(hits.len()).expect("an answer has at most 100 hits");
+    Ok(SearchResults {
+        project: project.name.as_str().to_owned(),
+        next_cursor: (outcome.more || hits.len() < found).then(|| format!("o{}", offset + shown)),
+        hits,
+        index: freshness.into(),
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+    })
+}
+
+fn offset_of(cursor: Option<&str>) -> Result<u32, ToolError> {
+    let Some(cursor) = cursor else { return Ok(0) };
+    cursor
+        .strip_prefix('o')
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| ToolError::new("this cursor is not one of search_code's: leave it out to start again"))
+}
+
+/// Enough to find a commit by.
+pub(super) fn short_commit(commit: impl AsRef<str>) -> String {
+    commit.as_ref().chars().take(12).collect()
+}
