@@ -1,0 +1,210 @@
+//! An embedding endpoint in the OpenAI form that does what the test tells it: answers, keeps callers waiting, refuses.
+//! Its vectors depend on the text alone, so equal indexes have equal vectors. Counts the texts it was asked for.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+use tokio::sync::watch;
+
+/// Components of a vector.
+pub const DIMENSIONS: usize = 16;
+
+/// The model that the endpoint says it has.
+pub const MODEL: &str = "fake-hash-16";
+
+/// The client's first question, which finds out about the endpoint; answered at once and not counted.
+const PROBE: &str = "read a file";
+
+/// A running endpoint.
+#[derive(Clone)]
+pub struct FakeEndpoint {
+    url: String,
+    state: Arc<State>,
+}
+
+/// An address where nobody answers yet, and where nobody else can begin to.
+pub struct ReservedEndpoint {
+    url: String,
+    socket: TcpSocket,
+}
+
+struct State {
+    texts: AtomicUsize,
+    held: AtomicUsize,
+    /// Requests wait once this many texts have been asked for.
+    limit: watch::Sender<usize>,
+    answer: Mutex<Answer>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    dimensions: usize,
+    is_garbage: bool,
+    refused_word: Option<String>,
+}
+
+impl FakeEndpoint {
+    /// Starts an endpoint that answers everything.
+    pub async fn start() -> FakeEndpoint {
+        ReservedEndpoint::new().start().await
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How many texts it has been asked for.
+    #[must_use]
+    pub fn texts(&self) -> usize {
+        self.state.texts.load(Ordering::SeqCst)
+    }
+
+    /// How many requests wait for [`FakeEndpoint::release`].
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.state.held.load(Ordering::SeqCst)
+    }
+
+    /// From now on every request for vectors waits.
+    pub fn hold(&self) {
+        self.hold_after(0);
+    }
+
+    /// Every request for vectors waits that comes when `texts` or more have been asked for.
+    pub fn hold_after(&self, texts: usize) {
+        self.state.limit.send_replace(texts);
+    }
+
+    /// Lets the waiting requests go on, and those to come.
+    pub fn release(&self) {
+        self.hold_after(usize::MAX);
+    }
+
+    /// From now on its vectors have another number of components.
+    pub fn answer_with_dimensions(&self, dimensions: usize) {
+        self.state.answer.lock().unwrap().dimensions = dimensions;
+    }
+
+    /// From now on its answers are no embeddings.
+    pub fn answer_garbage(&self, is_garbage: bool) {
+        self.state.answer.lock().unwrap().is_garbage = is_garbage;
+    }
+
+    /// From now on a request with a text that contains `word` is refused, as models refuse what they cannot read.
+    pub fn refuse_texts_with(&self, word: &str) {
+        self.state.answer.lock().unwrap().refused_word = Some(word.to_owned());
+    }
+}
+
+impl Default for ReservedEndpoint {
+    fn default() -> ReservedEndpoint {
+        ReservedEndpoint::new()
+    }
+}
+
+impl ReservedEndpoint {
+    /// Takes an address: connections to it are refused until it is started.
+    ///
+    /// # Panics
+    /// When the system has no port left.
+    #[must_use]
+    pub fn new() -> ReservedEndpoint {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}", socket.local_addr().unwrap());
+        ReservedEndpoint { url, socket }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Begins to answer.
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub async fn start(self) -> FakeEndpoint {
+        let answer = Answer {
+            dimensions: DIMENSIONS,
+            is_garbage: false,
+            refused_word: None,
+        };
+        let state = Arc::new(State {
+            texts: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            limit: watch::Sender::new(usize::MAX),
+            answer: Mutex::new(answer),
+        });
+        let embedding = state.clone();
+        let router = axum::Router::new()
+            .route("/v1/models", get(async || Json(json!({"data": [{"id": MODEL}]}))))
+            .route(
+                "/v1/embeddings",
+                post(async move |body: Bytes| embed(&embedding, &body).await),
+            );
+        let listener = self.socket.listen(1024).unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        FakeEndpoint { url: self.url, state }
+    }
+}
+
+/// Counts a waiting request down also when its client goes away and the request is dropped.
+struct Waiting<'state>(&'state State);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn embed(state: &State, body: &[u8]) -> Response {
+    let request: Value = serde_json::from_slice(body).unwrap();
+    let input = request["input"].as_array().unwrap();
+    let texts: Vec<&str> = input.iter().map(|text| text.as_str().unwrap()).collect();
+    if texts != [PROBE] {
+        state.held.fetch_add(1, Ordering::SeqCst);
+        let waiting = Waiting(state);
+        let may_go_on = |limit: &usize| state.texts.load(Ordering::SeqCst) < *limit;
+        state.limit.subscribe().wait_for(may_go_on).await.unwrap();
+        drop(waiting);
+        state.texts.fetch_add(texts.len(), Ordering::SeqCst);
+    }
+    let answer = state.answer.lock().unwrap().clone();
+    if answer.is_garbage {
+        return "<html>Welcome to the login page</html>".into_response();
+    }
+    if answer
+        .refused_word
+        .is_some_and(|word| texts.iter().any(|text| text.contains(&word)))
+    {
+        let error = json!({"error": {"message": "cannot embed this", "code": "invalid_input"}});
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
+    }
+    let data: Vec<Value> = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| json!({"index": index, "embedding": vector_of(text, answer.dimensions)}))
+        .collect();
+    Json(json!({"data": data, "model": MODEL})).into_response()
+}
+
+/// Components from the text's hash, each between -1 and 1 and none 0.
+fn vector_of(text: &str, dimensions: usize) -> Vec<f32> {
+    let mut bytes = vec![0_u8; dimensions];
+    blake3::Hasher::new()
+        .update(text.as_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
+    bytes.iter().map(|byte| (f32::from(*byte) - 127.5) / 127.5).collect()
+}

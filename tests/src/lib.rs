@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![allow(clippy::unwrap_used, reason = "tests: a panic is the report")]
+
+mod endpoint;
+mod finished;
+mod installation;
+mod process;
+mod tree;
+mod wait;
+
+pub use endpoint::{DIMENSIONS, FakeEndpoint, MODEL, ReservedEndpoint};
+pub use finished::Finished;
+pub use installation::Installation;
+pub use process::Running;
+pub use tree::Tree;
+pub use wait::{wait_until, wait_until_async};

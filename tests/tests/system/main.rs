@@ -1,0 +1,22 @@
+//! What Quarry promises to the person at the command line, each promise with the test that would notice it broken.
+#![allow(clippy::unwrap_used)] // tests
+
+mod configuration;
+mod embedded;
+mod embedding_failures;
+mod indexing;
+mod managing;
+mod refusals;
+mod searching;
+mod skipping;
+mod workers;
+
+use system_tests::{FakeEndpoint, Installation};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_quarry-under-test");
+
+/// An installation and an endpoint that answers everything.
+async fn installation() -> (Installation, FakeEndpoint) {
+    let endpoint = FakeEndpoint::start().await;
+    (Installation::new(PROGRAM, &endpoint).await, endpoint)
+}
