@@ -268,8 +268,8 @@ mod tests {
 
     #[test]
     fn a_merge_is_bounded_in_chunks() {
-        let segments: Vec<_> = (0..40).map(|id| segment(id, 4_000, 4_000)).collect();
-        assert_eq!(chosen(&segments).len(), 10);
+        let segments: Vec<_> = (0..65).map(|id| segment(id, 4_000, 4_000)).collect();
+        assert_eq!(chosen(&segments).len(), 3);
     }
 
     #[test]
