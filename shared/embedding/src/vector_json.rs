@@ -56,8 +56,11 @@ impl<'de> Visitor<'de> for WireVectorVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<WireVector, A::Error> {
         let mut components = Vec::with_capacity(sequence.size_hint().unwrap_or(1024));
-        while let Some(component) = sequence.next_element::<Option<f32>>()? {
-            components.push(component.unwrap_or(f32::NAN));
+        // As f64 first: a number beyond f32 becomes infinite, so that its text alone is refused. Read as f32 it would fail
+        // the whole answer, or not, depending on serde_json's features in the build.
+        while let Some(component) = sequence.next_element::<Option<f64>>()? {
+            #[allow(clippy::cast_possible_truncation, reason = "vectors are stored as f32")]
+            components.push(component.map_or(f32::NAN, |component| component as f32));
         }
         Ok(WireVector {
             components,
