@@ -11,7 +11,7 @@ use crate::settle::has_live_tickets;
 use crate::wakeup;
 
 /// Cancels a request. Files it marked stay noted and are indexed with the next request for their lane; until then
-/// [`crate::repository_pending`] shows that the index lags. A ticket that is done or cancelled already stays as it is.
+/// [`crate::pending()`] shows that the index lags. A ticket that is done or cancelled already stays as it is.
 pub async fn cancel_ticket(pool: &PgPool, ticket_id: Uuid) -> Result<()> {
     let open = sqlx::query!(
         "select lane.id, lane.kind, lane.project_id, lane.repository_id

@@ -33,9 +33,7 @@ pub use enqueue::{SyncRequest, Ticket, enqueue_rebuild, enqueue_sync};
 pub use error::{QueueError, Result};
 pub use lane::{JobKind, Lane, Priority, SHARDS, shard_of};
 pub use mark_dirty::{Debounce, SAVED_BY_HAND_LIMIT, WAITING_SAVES_LIMIT, mark_dirty, mark_dirty_from_sync};
-pub use overview::{
-    JobEntry, JobsFilter, QueueDepth, RepositoryPending, RunEntry, job_show, jobs_list, queue_depth, repository_pending,
-};
+pub use overview::{JobEntry, JobsFilter, QueueDepth, RunEntry, job_show, jobs_list, queue_depth};
 pub use pending::{Pending, pending, since_last_sync};
 pub use progress::{Progress, REPORT_INTERVAL, ReportPace, report_progress};
 pub use prune::{KEEP_RUNS, KEEP_TICKETS, prune};

@@ -1,4 +1,4 @@
-//! What the queue looks like, for people and for the freshness line of every answer. Reads only.
+//! What the queue looks like, for people. Reads only. What an answer says of its freshness: see pending.rs.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -172,35 +172,6 @@ pub struct RunEntry {
     pub error: Option<String>,
     /// What it did, as the job counts it.
     pub counts: Value,
-}
-
-/// How far the index of a repository lags behind what is known to have changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RepositoryPending {
-    /// Files marked and not yet indexed.
-    pub dirty_files: i64,
-    /// A sync waits or runs: there may be more.
-    pub sync_pending: bool,
-    /// Why a lane of the repository stands parked.
-    pub parked_error: Option<String>,
-}
-
-/// What is pending for a repository, for the freshness of an answer.
-pub async fn repository_pending(pool: &PgPool, project_id: Uuid, repository_id: Uuid) -> Result<RepositoryPending> {
-    let pending = sqlx::query_as!(
-        RepositoryPending,
-        r#"select (select count(*) from dirty_files where repository_id = $2) as "dirty_files!",
-               coalesce(bool_or(kind = 'sync_repository' and state in ('ready', 'leased')), false) as "sync_pending!",
-               min(last_error) filter (where state = 'parked') as parked_error
-           from jobs
-           where project_id = $1
-               and repository_id = $2"#,
-        project_id,
-        repository_id,
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(pending)
 }
 
 /// How full the queue is.

@@ -101,17 +101,6 @@ impl PathRules {
         }
     }
 
-    /// Why nothing below this directory is indexed, if so: watchers need not look inside.
-    pub fn refuses_directory(&mut self, relative: &str) -> Option<SkipReason> {
-        let slashes = relative.match_indices('/').map(|(slash, _)| slash);
-        for end in slashes.chain([relative.len()]) {
-            if let Some(reason) = self.refuse_existing(&relative[..end], EntryKind::Directory) {
-                return Some(reason);
-            }
-        }
-        None
-    }
-
     fn refuse_existing(&mut self, relative: &str, missing_as: EntryKind) -> Option<SkipReason> {
         let metadata = fs::symlink_metadata(self.root.join(relative)).ok();
         let kind = metadata

@@ -9,16 +9,16 @@ async fn cancelling_a_waiting_request_takes_it_out_of_the_queue() {
     assert_eq!(bench.state(ticket).await, TicketState::Cancelled);
     assert!(bench.claims().await.is_empty());
     // What was saved is not forgotten: the lag shows, and the next request serves it.
-    let pending = repository_pending(&bench.pool, bench.project, bench.repository)
+    let lag = pending(&bench.pool, bench.project, Some(bench.repository))
         .await
         .unwrap();
-    assert_eq!(pending.dirty_files, 1);
+    assert_eq!(lag.files, 1);
     bench.sync().await;
     bench.drain().await;
-    let pending = repository_pending(&bench.pool, bench.project, bench.repository)
+    let lag = pending(&bench.pool, bench.project, Some(bench.repository))
         .await
         .unwrap();
-    assert_eq!(pending.dirty_files, 0);
+    assert_eq!(lag.files, 0);
 }
 
 #[tokio::test]

@@ -84,17 +84,10 @@ async fn the_overviews_show_what_is_pending() {
     let bench = Bench::new().await;
     bench.save(&["a", "b"]).await;
     bench.sync().await;
-    let pending = repository_pending(&bench.pool, bench.project, bench.repository)
+    let lag = pending(&bench.pool, bench.project, Some(bench.repository))
         .await
         .unwrap();
-    assert_eq!(
-        pending,
-        RepositoryPending {
-            dirty_files: 2,
-            sync_pending: true,
-            parked_error: None
-        }
-    );
+    assert_eq!((lag.files, lag.sync, lag.parked_error), (2, true, None));
     let jobs = jobs_list(
         &bench.pool,
         &JobsFilter {
