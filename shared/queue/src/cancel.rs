@@ -5,9 +5,9 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::error::{QueueError, Result};
+use crate::extend_tickets::has_live_tickets;
 use crate::lane::JobKind;
 use crate::remove::release_lanes;
-use crate::settle::has_live_tickets;
 use crate::wakeup;
 
 /// Cancels a request. Files it marked stay noted and are indexed with the next request for their lane; until then

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::lane::{JobKind, Lane};
+use crate::lane::{JobKind, Lane, Priority};
 use crate::workers::Worker;
 
 /// The most lanes one claim takes; more would sit leased and unworked while other workers idle.
@@ -36,8 +36,9 @@ pub struct Claim {
 /// What a worker is able and willing to do.
 #[derive(Clone, Debug)]
 pub struct ClaimFilter {
-    /// Its host: it gets the lanes of that host and those any host can do.
-    pub host: String,
+    /// Where it reaches files: its own host's name, then the labels it carries. It gets the lanes of those, in this
+    /// order within a level of priority, and after them those any host can do.
+    pub hosts: Vec<String>,
     /// The kinds it does.
     pub kinds: Vec<JobKind>,
     /// Only these projects; none: all.
@@ -48,14 +49,49 @@ impl ClaimFilter {
     /// Every kind and every project reachable from `host`.
     pub fn everything(host: impl Into<String>) -> Self {
         Self {
-            host: host.into(),
+            hosts: vec![host.into()],
             kinds: JobKind::ALL.to_vec(),
             projects: None,
         }
     }
 
+    /// Also what several machines can reach that share a label.
+    #[must_use]
+    pub fn with_labels(mut self, labels: impl IntoIterator<Item = String>) -> Self {
+        self.hosts.extend(labels);
+        self
+    }
+
+    /// Only these kinds.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: impl IntoIterator<Item = JobKind>) -> Self {
+        self.kinds = kinds.into_iter().collect();
+        self
+    }
+
+    /// Only these projects.
+    #[must_use]
+    pub fn with_projects(mut self, projects: impl IntoIterator<Item = Uuid>) -> Self {
+        self.projects = Some(projects.into_iter().collect());
+        self
+    }
+
     fn kind_words(&self) -> Vec<&'static str> {
         self.kinds.iter().map(|kind| kind.as_str()).collect()
+    }
+
+    /// Where to look for lanes, in order: each level of priority, and within it each place once.
+    fn places(&self) -> (Vec<i16>, Vec<&str>) {
+        let mut hosts: Vec<&str> = Vec::with_capacity(self.hosts.len() + 1);
+        for host in self.hosts.iter().map(String::as_str).chain([""]) {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        Priority::ALL
+            .iter()
+            .flat_map(|priority| hosts.iter().map(|host| (priority.level(), *host)))
+            .unzip()
     }
 }
 
@@ -64,16 +100,19 @@ impl ClaimFilter {
 /// Empty when nothing is due, when others hold it all, or when the worker has expired: the next heartbeat tells.
 pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: usize) -> Result<Vec<Claim>> {
     let limit = i64::try_from(limit.min(CLAIM_LIMIT)).expect("the limit is small");
-    let rows = sqlx::query_file!(
+    let (levels, hosts) = filter.places();
+    let mut rows = sqlx::query_file!(
         "src/queries/claim.sql",
         worker.id,
-        filter.host,
+        &levels,
+        &hosts as &[&str],
         &filter.kind_words() as &[&str],
         filter.projects.as_deref(),
         limit,
     )
     .fetch_all(pool)
     .await?;
+    rows.sort_by_key(|row| (row.priority, row.run_at));
     let mut claims = Vec::with_capacity(rows.len());
     for row in rows {
         claims.push(Claim {
@@ -97,9 +136,11 @@ pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: 
 /// How long until a lane is due that this filter lets through; zero: now; none: nothing is waiting.
 /// Measured on the database's clock. A lane that others are just claiming counts as due.
 pub async fn next_due(pool: &PgPool, filter: &ClaimFilter) -> Result<Option<Duration>> {
+    let (levels, hosts) = filter.places();
     let seconds = sqlx::query_file_scalar!(
         "src/queries/next_due.sql",
-        filter.host,
+        &levels,
+        &hosts as &[&str],
         &filter.kind_words() as &[&str],
         filter.projects.as_deref(),
     )

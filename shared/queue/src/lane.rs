@@ -11,10 +11,10 @@ use crate::error::QueueError;
 
 /// Into how many lanes the files of one repository are split.
 ///
-/// Four workers can share one big repository, which is what one embedding endpoint keeps up with; more lanes would
-/// only cut the batches smaller. It is a constant because resharding has to drain the lanes first: a path must never
-/// be in two lanes at once, or two workers would publish the same file under two different fences.
-pub const SHARDS: i16 = 4;
+/// Eight workers can share one big repository; more lanes would only cut the batches smaller. It is a constant because
+/// resharding has to drain the lanes first, in a migration: a path must never be in two lanes at once, or two workers
+/// would publish the same file under two different fences. The table `dirty_files` refuses any other split.
+pub const SHARDS: i16 = 8;
 
 /// The lane of a path within its repository: `0..SHARDS`.
 ///
@@ -98,6 +98,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Every level, the most urgent first.
+    pub(crate) const ALL: [Priority; 4] = [Priority::Save, Priority::Sync, Priority::Bulk, Priority::Rebuild];
+
     pub(crate) fn level(self) -> i16 {
         self as i16
     }
@@ -151,16 +154,16 @@ mod tests {
     fn a_path_keeps_its_shard_across_versions() {
         // Stored in databases: these must never change without a migration.
         let shards: Vec<i16> = ["src/main.rs", "README.md", "a/b/c.py", "ü.txt"].map(shard_of).to_vec();
-        assert_eq!(shards, [2, 2, 0, 0]);
+        assert_eq!(shards, [6, 6, 4, 0]);
     }
 
     #[test]
     fn paths_spread_evenly_over_the_shards() {
-        let mut counts = [0_u32; 4];
+        let mut counts = [0_u32; 8];
         for n in 0..10_000 {
             counts[usize::try_from(shard_of(&format!("f{n}"))).unwrap()] += 1;
         }
-        assert!(counts.iter().all(|count| (2_300..2_700).contains(count)), "{counts:?}");
+        assert!(counts.iter().all(|count| (1_130..1_370).contains(count)), "{counts:?}");
     }
 
     #[test]

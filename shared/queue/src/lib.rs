@@ -10,9 +10,12 @@ mod wakeup;
 
 mod claim;
 mod dirty_files;
+mod extend_tickets;
 mod progress;
 mod retry_policy;
 mod settle;
+mod settle_decision;
+mod settle_many;
 
 mod rescue;
 mod workers;
@@ -41,6 +44,7 @@ pub use remove::enqueue_remove;
 pub use rescue::{Rescued, rescue};
 pub use retry_policy::RetryPolicy;
 pub use settle::{FollowUp, Outcome, Settled, settle};
+pub use settle_many::{Succeeded, settle_many};
 pub use ticket::{OpenLane, TicketState, TicketStatus, ticket_status};
 pub use ticket_runs::ticket_counts;
 pub use wakeup::{POLL_INTERVAL, WakeUp, Woken};

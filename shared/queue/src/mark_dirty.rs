@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::claim::Claim;
 use crate::enqueue::{ReadyLanes, SyncRequest, Ticket, Wanted, enqueue_sync, issue_ticket, ready_lanes};
 use crate::error::{QueueError, Result};
-use crate::lane::{JobKind, Priority, shard_of};
+use crate::lane::{JobKind, Priority, SHARDS, shard_of};
 use crate::wakeup;
 
 /// More saved paths than this, in one call or waiting for one repository, give way to a sync: walking the tree is
@@ -104,17 +104,18 @@ pub async fn mark_dirty(
 }
 
 /// Notes what a running sync found different. May be called many times while it runs: other workers start on the
-/// files at once. The tickets of the sync come to wait for these lanes when it settles.
+/// files at once. The tickets of the sync come to wait for these lanes when it settles, and whoever can reach the
+/// files of the sync gets them.
 ///
 /// [`QueueError::LeaseLost`]: the sync is no longer the caller's; batches written before stay and do no harm.
-pub async fn mark_dirty_from_sync(pool: &PgPool, claim: &Claim, host: Option<&str>, paths: &[String]) -> Result<()> {
+pub async fn mark_dirty_from_sync(pool: &PgPool, claim: &Claim, paths: &[String]) -> Result<()> {
     let repository_id = claim.lane.repository_id.ok_or(QueueError::LeaseLost)?;
     for batch in paths.chunks(PATHS_PER_BATCH) {
         let marked = Marked::new(batch);
         let mut transaction = pool.begin().await?;
         // Shared and held to the end: neither rescue nor a removal can end the lease between the check and the write.
-        sqlx::query_scalar!(
-            "select id from jobs where id = $1 and fence = $2 and state = 'leased' for share",
+        let host = sqlx::query_scalar!(
+            "select host from jobs where id = $1 and fence = $2 and state = 'leased' for share",
             claim.job_id,
             claim.fence,
         )
@@ -126,7 +127,7 @@ pub async fn mark_dirty_from_sync(pool: &PgPool, claim: &Claim, host: Option<&st
             repository_id,
             kind: JobKind::IndexFiles,
             shards: &marked.lanes(),
-            host: host.unwrap_or_default(),
+            host: &host,
             priority: Priority::Bulk,
             full: false,
             first_secs: 0.0,
@@ -172,6 +173,7 @@ async fn insert(
         &marked.shards,
         &marked.paths as &[&str],
         from_sync,
+        SHARDS,
     )
     .execute(connection)
     .await?;

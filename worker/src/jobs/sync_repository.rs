@@ -191,7 +191,7 @@ impl Marks<'_> {
     async fn flush(&mut self) -> Result<(), JobError> {
         for batch in std::mem::take(&mut self.paths).chunks(MARK_BATCH) {
             let queue = self.run.context.registry.pool();
-            quarry_queue::mark_dirty_from_sync(queue, &self.run.claim, Some(&self.run.context.host), batch).await?;
+            quarry_queue::mark_dirty_from_sync(queue, &self.run.claim, batch).await?;
         }
         Ok(())
     }

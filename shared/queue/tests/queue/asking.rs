@@ -140,9 +140,7 @@ async fn what_a_sync_marks_does_not_count_against_saves() {
     bench.sync().await;
     let claim = bench.claim().await;
     let many: Vec<String> = (0..3_000).map(|n| format!("f{n}")).collect();
-    mark_dirty_from_sync(&bench.pool, &claim, Some(HOST), &many)
-        .await
-        .unwrap();
+    mark_dirty_from_sync(&bench.pool, &claim, &many).await.unwrap();
     bench.save(&["saved"]).await;
     assert_eq!(bench.column("select count(*) from dirty_files").await, 3_001);
 }
@@ -168,6 +166,6 @@ async fn saves_go_before_syncs_before_bulk_before_rebuilds() {
     }
     use JobKind::*;
     assert_eq!(kinds[..2], [(IndexFiles, false), (SyncRepository, false)]);
-    assert_eq!(kinds[2..6], [(IndexFiles, true); 4]);
-    assert_eq!(kinds[6..], [(RebuildVectorIndex, false)]);
+    assert_eq!(kinds[2..10], [(IndexFiles, true); 8]);
+    assert_eq!(kinds[10..], [(RebuildVectorIndex, false)]);
 }

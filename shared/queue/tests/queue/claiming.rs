@@ -49,37 +49,28 @@ async fn a_worker_gets_only_what_it_reaches_and_does() {
             .is_empty()
     );
     assert_eq!(next_due(&bench.pool, &elsewhere).await.unwrap(), None);
-    let other_kind = ClaimFilter {
-        kinds: vec![JobKind::IndexFiles],
-        ..ClaimFilter::everything(HOST)
-    };
+    let other_kind = ClaimFilter::everything(HOST).with_kinds([JobKind::IndexFiles]);
     assert!(
         claim(&bench.pool, &bench.worker, &other_kind, 16)
             .await
             .unwrap()
             .is_empty()
     );
-    let other_project = ClaimFilter {
-        projects: Some(vec![Uuid::now_v7()]),
-        ..ClaimFilter::everything(HOST)
-    };
+    let other_project = ClaimFilter::everything(HOST).with_projects([Uuid::now_v7()]);
     assert!(
         claim(&bench.pool, &bench.worker, &other_project, 16)
             .await
             .unwrap()
             .is_empty()
     );
-    let mine = ClaimFilter {
-        projects: Some(vec![bench.project]),
-        ..ClaimFilter::everything(HOST)
-    };
+    let mine = ClaimFilter::everything(HOST).with_projects([bench.project]);
     assert_eq!(claim(&bench.pool, &bench.worker, &mine, 16).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_claim_takes_no_more_than_asked_for() {
     let bench = Bench::new().await;
-    for _ in 0..20 {
+    for _ in 0..3 + CLAIM_LIMIT + 1 {
         enqueue_sync(
             &bench.pool,
             bench.project,
@@ -92,10 +83,10 @@ async fn a_claim_takes_no_more_than_asked_for() {
     }
     let filter = ClaimFilter::everything(HOST);
     let mut sizes = vec![];
-    for limit in [1, 2, 100, 100] {
+    for limit in [1, 2, 1_000, 1_000] {
         sizes.push(claim(&bench.pool, &bench.worker, &filter, limit).await.unwrap().len());
     }
-    assert_eq!(sizes, [1, 2, 16, 1]);
+    assert_eq!(sizes, [1, 2, CLAIM_LIMIT, 1]);
 }
 
 #[tokio::test]
@@ -142,4 +133,38 @@ async fn a_lane_is_not_claimed_before_it_is_due() {
             .unwrap()
             > Duration::from_secs(55)
     );
+}
+
+#[tokio::test]
+async fn a_worker_gets_the_lanes_of_its_labels_and_of_any_host() {
+    let bench = Bench::new().await;
+    for host in [Some(HOST), Some("gpu"), Some("nas"), None] {
+        let request = SyncRequest::new("test");
+        enqueue_sync(&bench.pool, bench.project, Uuid::now_v7(), host, request)
+            .await
+            .unwrap();
+    }
+    // Its own name among the labels, or a label twice, changes nothing.
+    let labels = [HOST, "gpu", "gpu"].map(str::to_owned);
+    let filter = ClaimFilter::everything(HOST).with_labels(labels);
+    assert_eq!(next_due(&bench.pool, &filter).await.unwrap(), Some(Duration::ZERO));
+    let claims = claim(&bench.pool, &bench.worker, &filter, CLAIM_LIMIT).await.unwrap();
+    assert_eq!(claims.len(), 3);
+    assert_eq!(next_due(&bench.pool, &filter).await.unwrap(), None);
+    let nas = ClaimFilter::everything("elsewhere").with_labels(["nas".to_owned()]);
+    assert_eq!(claim(&bench.pool, &bench.worker, &nas, 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_sync_marks_is_for_those_who_reach_the_files_of_the_sync() {
+    let bench = Bench::new().await;
+    let request = SyncRequest::new("test");
+    enqueue_sync(&bench.pool, bench.project, bench.repository, Some("nas"), request)
+        .await
+        .unwrap();
+    let nas = ClaimFilter::everything(HOST).with_labels(["nas".to_owned()]);
+    let sync = claim(&bench.pool, &bench.worker, &nas, 1).await.unwrap().remove(0);
+    mark_dirty_from_sync(&bench.pool, &sync, &paths(&["a"])).await.unwrap();
+    assert!(bench.claims().await.is_empty());
+    assert_eq!(claim(&bench.pool, &bench.worker, &nas, 1).await.unwrap().len(), 1);
 }

@@ -11,6 +11,7 @@ mod leases;
 mod model;
 mod plan;
 mod removing;
+mod resharding;
 mod settling;
 mod tickets;
 mod waking;

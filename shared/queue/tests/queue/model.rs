@@ -152,9 +152,10 @@ impl History {
     async fn claim(&mut self) -> &'static str {
         let due = self.lanes.values().filter(|lane| lane.state == State::Ready).count();
         let limit = 1 + usize::try_from(self.numbers.below(3)).unwrap();
-        let claims = claim(&self.bench.pool, &self.worker, &ClaimFilter::everything(HOST), limit)
+        let mut claims = claim(&self.bench.pool, &self.worker, &ClaimFilter::everything(HOST), limit)
             .await
             .unwrap();
+        claims.sort_by_key(|claim| claim.fence);
         assert_eq!(claims.len(), due.min(limit), "everything ready is due");
         for claim in claims {
             let key = (claim.lane.kind.as_str(), claim.lane.shard);
@@ -232,7 +233,7 @@ impl History {
         if run.key.0 == "sync_repository" && self.numbers.below(2) == 0 {
             let names: Vec<String> = (0..3).map(|_| format!("f{}", self.numbers.below(12))).collect();
             let names: Vec<String> = BTreeSet::from_iter(names).into_iter().collect();
-            let marked = mark_dirty_from_sync(&self.bench.pool, &run.claim, None, &names).await;
+            let marked = mark_dirty_from_sync(&self.bench.pool, &run.claim, &names).await;
             assert_eq!(marked.is_err(), run.zombie);
             if !run.zombie {
                 self.mark(&names);

@@ -39,7 +39,7 @@ async fn check(bench: &Bench, situation: &str) {
         let mut transaction = bench.pool.begin().await.unwrap();
         let setup = format!(
             "set local plan_cache_mode = {mode};
-             prepare claiming (bigint, text, text[], uuid[], bigint) as {CLAIM};"
+             prepare claiming (bigint, smallint[], text[], text[], uuid[], bigint) as {CLAIM};"
         );
         sqlx::raw_sql(AssertSqlSafe(setup))
             .execute(&mut *transaction)
@@ -47,7 +47,8 @@ async fn check(bench: &Bench, situation: &str) {
             .unwrap();
         let explain = format!(
             "explain (analyze, format json)
-             execute claiming ({}, '{host}', '{{sync_repository,index_files}}', null, 16)",
+             execute claiming ({}, '{{1,1,3,3,5,5,7,7}}', '{{{host},\"\",{host},\"\",{host},\"\",{host},\"\"}}',
+                 '{{sync_repository,index_files}}', null, 16)",
             bench.worker.id
         );
         let row = sqlx::raw_sql(AssertSqlSafe(explain))

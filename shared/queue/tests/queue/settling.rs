@@ -6,7 +6,8 @@ use std::time::Instant;
 #[tokio::test]
 async fn only_processed_revisions_are_deleted() {
     let bench = Bench::new().await;
-    let names = in_shard(1, 3);
+    let mut names = in_shard(1, 3);
+    names.sort();
     let save = |paths: Vec<String>| {
         let (pool, project, repository) = (bench.pool.clone(), bench.project, bench.repository);
         async move {
@@ -239,4 +240,84 @@ async fn a_dropped_project_leaves_nothing_behind() {
     let left =
         "select (select count(*) from jobs) + (select count(*) from dirty_files) + (select count(*) from tickets)";
     assert_eq!(bench.column(left).await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_of_runs_is_settled_at_once_and_each_is_told_its_fate() {
+    let bench = Bench::new().await;
+    let ticket = bench.sync().await;
+    for shard in [0, 1, 2] {
+        bench.save(&[&in_shard(shard, 1)[0]]).await;
+    }
+    let claims = bench.claims().await;
+    assert_eq!(claims.len(), 4);
+    for claim in &claims {
+        let files = dirty_files(&bench.pool, claim, None, 10).await.unwrap();
+        drop_dirty(&bench.pool, claim, &files).await.unwrap();
+    }
+    // One was asked for again meanwhile, and one is somebody else's by now.
+    let of = |shard: i16| {
+        claims
+            .iter()
+            .position(|claim| claim.lane.kind == JobKind::IndexFiles && claim.lane.shard == shard)
+    };
+    let (again, lost) = (of(1).unwrap(), of(2).unwrap());
+    bench.save(&[&in_shard(1, 1)[0]]).await;
+    sqlx::query("update jobs set fence = fence + 1000 where id = $1")
+        .bind(claims[lost].job_id)
+        .execute(&bench.pool)
+        .await
+        .unwrap();
+    let runs: Vec<Succeeded<'_>> = claims
+        .iter()
+        .map(|claim| Succeeded {
+            claim,
+            counts: json!({"files": 1}),
+        })
+        .collect();
+    let settled = settle_many(&bench.pool, &runs).await.unwrap();
+    for (n, settled) in settled.iter().enumerate() {
+        let expected = match n {
+            n if n == again => Settled::AgainReady,
+            n if n == lost => Settled::LeaseLost,
+            _ => Settled::Done,
+        };
+        assert_eq!(*settled, expected, "{:?}", claims[n]);
+    }
+    assert_eq!(
+        bench
+            .column("select count(*) from runs where counts = '{\"files\": 1}'")
+            .await,
+        3
+    );
+    assert_eq!(
+        bench.column("select count(*) from jobs where state = 'leased'").await,
+        1
+    );
+    // The sync's own end made its ticket wait for the lanes that are not done.
+    assert_eq!(bench.state(ticket).await, TicketState::Running);
+}
+
+#[tokio::test]
+async fn a_run_whose_lane_somebody_holds_is_settled_after_them() {
+    let bench = Bench::new().await;
+    bench.save(&["a"]).await;
+    let claim = bench.claim().await;
+    let files = dirty_files(&bench.pool, &claim, None, 10).await.unwrap();
+    drop_dirty(&bench.pool, &claim, &files).await.unwrap();
+    let mut holder = bench.pool.begin().await.unwrap();
+    sqlx::query("update jobs set dirty_generation = dirty_generation + 1")
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let waits = async {
+        wait_until(&bench, "select count(*) from pg_locks where not granted").await;
+        holder.commit().await.unwrap();
+    };
+    let runs = [Succeeded {
+        claim: &claim,
+        counts: json!({}),
+    }];
+    let (settled, ()) = tokio::join!(settle_many(&bench.pool, &runs), waits);
+    assert_eq!(settled.unwrap(), [Settled::AgainReady]);
 }

@@ -182,3 +182,15 @@ impl Numbers {
         (z ^ (z >> 31)) % bound
     }
 }
+
+/// Asks until the count is not zero.
+pub(crate) async fn wait_until(bench: &Bench, count: &'static str) {
+    let asking = async {
+        while bench.column(count).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking)
+        .await
+        .unwrap_or_else(|_| panic!("still zero: {count}"));
+}
