@@ -87,7 +87,7 @@ fn file(setup: &Setup, path: &str, chunks: &[(Option<&str>, &str)]) -> NewFile {
         path: path.to_owned(),
         content_hash: *blake3::hash(text.as_bytes()).as_bytes(),
         size_bytes: i64::try_from(text.len()).unwrap(),
-        modified_at: None,
+        stamp: None,
         language: Some("rust".to_owned()),
         file_type: Some("rs".to_owned()),
         line_count: i32::try_from(text.lines().count()).unwrap(),

@@ -150,7 +150,7 @@ fn chunked(path: &str, text: &str, round: u64) -> NewFile {
         path: path.to_owned(),
         content_hash: *blake3::hash(text.as_bytes()).as_bytes(),
         size_bytes: i64::try_from(text.len()).unwrap(),
-        modified_at: None,
+        stamp: None,
         language: Some("rust".to_owned()),
         file_type: Some("rs".to_owned()),
         line_count: i32::try_from(lines.len()).unwrap(),

@@ -231,7 +231,7 @@ fn made_up_files(count: usize) -> Vec<NewFile> {
                 content_hash: *blake3::hash(path.as_bytes()).as_bytes(),
                 path,
                 size_bytes: 12_000,
-                modified_at: None,
+                stamp: None,
                 language: Some("rust".to_owned()),
                 file_type: Some("rs".to_owned()),
                 line_count: 360,

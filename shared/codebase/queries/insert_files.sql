@@ -9,7 +9,9 @@ insert into codebase.files (
     file_type,
     line_count,
     chunk_count,
-    chunker_version
+    chunker_version,
+    change_time,
+    inode
 )
 select $1, given.*
 from unnest(
@@ -21,7 +23,9 @@ from unnest(
     $7::text[],
     $8::integer[],
     $9::integer[],
-    $10::smallint[]
+    $10::smallint[],
+    $11::timestamptz[],
+    $12::bigint[]
 ) as given
 on conflict (repository_id, path) do nothing
 returning id, path

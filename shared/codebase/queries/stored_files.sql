@@ -1,6 +1,6 @@
 -- One page of a repository's files in the order of a walk. The expression is that of the index files_in_walk_order:
 -- whoever changes one changes both.
-select path, content_hash, size_bytes, modified_at, chunker_version, chunk_count, indexed_at
+select path, content_hash, size_bytes, modified_at, change_time, inode, chunker_version, chunk_count, indexed_at
 from codebase.files
 where repository_id = $1
 and replace(path, '/', E'\x01') > $2::text collate "C"

@@ -8,6 +8,8 @@ set content_hash = given.content_hash,
     line_count = given.line_count,
     chunk_count = given.chunk_count,
     chunker_version = given.chunker_version,
+    change_time = given.change_time,
+    inode = given.inode,
     indexed_at = clock_timestamp()
 from unnest(
     $2::text[],
@@ -18,7 +20,9 @@ from unnest(
     $7::text[],
     $8::integer[],
     $9::integer[],
-    $10::smallint[]
+    $10::smallint[],
+    $11::timestamptz[],
+    $12::bigint[]
 ) as given (
     path,
     content_hash,
@@ -28,6 +32,8 @@ from unnest(
     file_type,
     line_count,
     chunk_count,
-    chunker_version
+    chunker_version,
+    change_time,
+    inode
 )
 where files.repository_id = $1 and files.path = given.path

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use crate::CodebaseError;
+use crate::file_stamp::StampColumns;
 use crate::new_file::NewFile;
 
 /// A file's row, and when it was last published: both change with whoever publishes the file.
@@ -86,7 +87,7 @@ struct Columns<'a> {
     paths: Vec<&'a str>,
     hashes: Vec<&'a [u8]>,
     sizes: Vec<i64>,
-    times: Vec<Option<DateTime<Utc>>>,
+    stamps: StampColumns,
     languages: Vec<Option<&'a str>>,
     types: Vec<Option<&'a str>>,
     lines: Vec<i32>,
@@ -102,7 +103,7 @@ impl<'a> Columns<'a> {
             columns.paths.push(&file.path);
             columns.hashes.push(&file.content_hash);
             columns.sizes.push(file.size_bytes);
-            columns.times.push(file.modified_at);
+            columns.stamps.push(file.stamp.as_ref());
             columns.languages.push(file.language.as_deref());
             columns.types.push(file.file_type.as_deref());
             columns.lines.push(file.line_count);
@@ -131,12 +132,14 @@ pub(crate) async fn insert_files<'a>(
         &columns.paths as _,
         &columns.hashes as _,
         &columns.sizes,
-        &columns.times as _,
+        &columns.stamps.modified as _,
         &columns.languages as _,
         &columns.types as _,
         &columns.lines,
         &columns.chunks,
-        &columns.versions
+        &columns.versions,
+        &columns.stamps.changed as _,
+        &columns.stamps.inodes as _
     )
     .fetch_all(connection)
     .await?;
@@ -163,12 +166,14 @@ pub(crate) async fn update_files<'a>(
         &columns.paths as _,
         &columns.hashes as _,
         &columns.sizes,
-        &columns.times as _,
+        &columns.stamps.modified as _,
         &columns.languages as _,
         &columns.types as _,
         &columns.lines,
         &columns.chunks,
-        &columns.versions
+        &columns.versions,
+        &columns.stamps.changed as _,
+        &columns.stamps.inodes as _
     )
     .execute(connection)
     .await?;

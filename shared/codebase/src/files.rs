@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::CodebaseError;
 use crate::fences::{Fence, hold_fence};
+use crate::file_stamp::{FileStamp, StampColumns};
 
 /// A file as it stands in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +19,8 @@ pub struct StoredFile {
     pub path: String,
     /// BLAKE3 of the bytes that were indexed.
     pub content_hash: [u8; 32],
-    /// Length of what was indexed, in bytes.
-    pub size_bytes: i64,
-    /// Its modification time when it was read.
-    pub modified_at: Option<DateTime<Utc>>,
+    /// What it looked like when it was read: while it looks the same, it is the same. None where that is not known.
+    pub stamp: Option<FileStamp>,
     /// Which rules cut it.
     pub chunker_version: i16,
     /// How many chunks it has.
@@ -30,15 +29,15 @@ pub struct StoredFile {
     pub indexed_at: DateTime<Utc>,
 }
 
-/// A file whose content is the indexed one although its size on record or its modification time is not.
+/// A file whose content is the indexed one although its stamp on record is not, or is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TouchedFile {
     /// Relative to the repository's root.
     pub path: String,
     /// What was read and found equal.
     pub content_hash: [u8; 32],
-    /// Its modification time now.
-    pub modified_at: Option<DateTime<Utc>>,
+    /// What it looks like now.
+    pub stamp: FileStamp,
 }
 
 /// The key that sorts paths as a walk meets them, bytewise: directories component by component, so that `a/b` comes before
@@ -81,7 +80,8 @@ pub async fn file_states(
 ) -> Result<HashMap<String, StoredFile>, CodebaseError> {
     let rows = sqlx::query_as!(
         StoredFileRow,
-        "select path, content_hash, size_bytes, modified_at, chunker_version, chunk_count, indexed_at
+        "select
+             path, content_hash, size_bytes, modified_at, change_time, inode, chunker_version, chunk_count, indexed_at
          from codebase.files
          where repository_id = $1 and path = any($2)",
         repository_id,
@@ -93,7 +93,7 @@ pub async fn file_states(
     Ok(files.map(|file| (file.path.clone(), file)).collect())
 }
 
-/// Notes new modification times of files whose content is unchanged, so that the next sync need not read them again.
+/// Notes new stamps of files whose content is unchanged, so that the next sync need not read them again.
 /// A file that another lane published differently meanwhile is left as it is. Returns how many were noted.
 ///
 /// # Errors
@@ -108,14 +108,18 @@ pub async fn touch_files(
     touched.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     let paths: Vec<&str> = touched.iter().map(|file| file.path.as_str()).collect();
     let hashes: Vec<&[u8]> = touched.iter().map(|file| &file.content_hash[..]).collect();
-    let times: Vec<Option<DateTime<Utc>>> = touched.iter().map(|file| file.modified_at).collect();
+    let mut stamps = StampColumns::default();
+    for file in &touched {
+        stamps.push(Some(&file.stamp));
+    }
 
     let mut transaction = pool.begin().await?;
     hold_fence(&mut transaction, fence).await?;
     let noted = sqlx::query!(
         "with locked as (
-             select files.id, touched.modified_at
-             from unnest($2::text[], $3::bytea[], $4::timestamptz[]) as touched (path, content_hash, modified_at)
+             select files.id, touched.modified_at, touched.change_time, touched.inode
+             from unnest($2::text[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::bigint[])
+                 as touched (path, content_hash, modified_at, change_time, inode)
              join codebase.files
                  on files.repository_id = $1
                  and files.path = touched.path
@@ -124,13 +128,15 @@ pub async fn touch_files(
              for no key update of files
          )
          update codebase.files
-         set modified_at = locked.modified_at
+         set modified_at = locked.modified_at, change_time = locked.change_time, inode = locked.inode
          from locked
          where files.id = locked.id",
         repository_id,
         &paths as _,
         &hashes as _,
-        &times as _
+        &stamps.modified as _,
+        &stamps.changed as _,
+        &stamps.inodes as _
     )
     .execute(&mut *transaction)
     .await?;
@@ -143,6 +149,8 @@ struct StoredFileRow {
     content_hash: Vec<u8>,
     size_bytes: i64,
     modified_at: Option<DateTime<Utc>>,
+    change_time: Option<DateTime<Utc>>,
+    inode: Option<i64>,
     chunker_version: i16,
     chunk_count: i32,
     indexed_at: DateTime<Utc>,
@@ -156,8 +164,7 @@ impl From<StoredFileRow> for StoredFile {
                 .content_hash
                 .try_into()
                 .expect("a constraint keeps hashes at 32 bytes"),
-            size_bytes: row.size_bytes,
-            modified_at: row.modified_at,
+            stamp: FileStamp::of_columns(row.size_bytes, row.modified_at, row.change_time, row.inode),
             chunker_version: row.chunker_version,
             chunk_count: row.chunk_count,
             indexed_at: row.indexed_at,

@@ -10,7 +10,7 @@ use crate::fences::{Fence, hold_fence};
 /// No chunker has this version.
 const NO_VERSION: i16 = 0;
 
-/// Forgets which rules cut the files of a repository.
+/// Forgets which rules cut or refused the files of a repository: all of them will be read.
 ///
 /// # Errors
 /// [`CodebaseError::FenceLost`]: stop the work.
@@ -21,6 +21,12 @@ pub async fn forget_content(pool: &PgPool, fence: &Fence, repository_id: Uuid) -
         "update codebase.files set chunker_version = $2 where repository_id = $1",
         repository_id,
         NO_VERSION
+    )
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query!(
+        "delete from codebase.refused_files where repository_id = $1",
+        repository_id
     )
     .execute(&mut *transaction)
     .await?;

@@ -4,9 +4,8 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
-
 use crate::CodebaseError;
+use crate::file_stamp::FileStamp;
 
 /// A file that was read and chunked. Its chunks tile it, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +16,8 @@ pub struct NewFile {
     pub content_hash: [u8; 32],
     /// Length on disk.
     pub size_bytes: i64,
-    /// The file's modification time, where the file system has one.
-    pub modified_at: Option<DateTime<Utc>>,
+    /// What the system said of it when it was read; none where that cannot be believed later.
+    pub stamp: Option<FileStamp>,
     /// For example `rust`; none when no grammar knows the file.
     pub language: Option<String>,
     /// The extension without its dot, lowercase.

@@ -9,6 +9,7 @@ mod managing;
 mod refusals;
 mod searching;
 mod skipping;
+mod stamps;
 mod workers;
 
 use system_tests::{FakeEndpoint, Installation};

@@ -116,6 +116,7 @@ async fn the_report_of_an_index_has_the_promised_keys() {
         "chunks",
         "embedded",
         "files_indexed",
+        "files_read",
         "files_removed",
         "files_skipped",
         "files_total",

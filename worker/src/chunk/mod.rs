@@ -21,7 +21,8 @@ use language::{Language, Syntax};
 use lines::Lines;
 use outline::Outline;
 
-/// Goes up whenever the same text would give other chunks, so that an index knows which files to chunk again.
+/// Goes up whenever the same bytes would give other chunks, or be refused where they were not or the other way round: an
+/// index then reads its files again.
 pub const CHUNKER_VERSION: i16 = 1;
 
 /// One file, cut.

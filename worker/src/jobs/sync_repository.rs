@@ -1,8 +1,10 @@
 //! Compares the tree with the stored files and marks what differs as dirty; the marked files are read again and indexed by
 //! the `index_files` lanes. Walk and stored files come in the same order and are compared as streams, so memory does not
-//! grow with the repository. The content hash decides, never the modification time.
+//! grow with the repository. A file that looks exactly as it did when it was read is not read; else its content decides.
 
 mod compare;
+mod findings;
+mod known_files;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -10,11 +12,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use quarry_codebase::StoredFile;
+use quarry_codebase::{FileStamp, RefusedFile, StoredFile};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::compare::{Compared, StoredFiles, read_and_compare};
+use self::compare::{Compared, Paired, Walked, compare};
+use self::findings::Findings;
+use self::known_files::InWalkOrder;
 use super::{Finished, JobError, Run};
 use crate::git::git_state;
 use crate::pipeline::{Counts, Stage, StageTimes};
@@ -25,9 +29,6 @@ const ENTRIES_PER_MESSAGE: usize = 128;
 
 /// Messages the walk may be ahead of the comparison.
 const MESSAGES_AHEAD: usize = 8;
-
-/// Dirty paths written in one statement.
-const MARK_BATCH: usize = 1_000;
 
 pub(super) async fn sync_repository(run: &Run) -> Result<Finished, JobError> {
     let (repository, root) = run.repository().await?;
@@ -63,7 +64,7 @@ pub(super) async fn sync_repository(run: &Run) -> Result<Finished, JobError> {
 
 /// What the walk says of one path.
 enum Seen {
-    File(String),
+    File { path: String, stamp: Option<FileStamp> },
     Skipped(SkipReason),
 }
 
@@ -78,7 +79,7 @@ fn walk_into(
     let mut started = Instant::now();
     walk(root, options, |entry| {
         message.push(match entry {
-            Entry::Found { path, .. } => Seen::File(path),
+            Entry::Found { path, stamp, .. } => Seen::File { path, stamp },
             Entry::Skipped { reason, .. } => Seen::Skipped(reason),
         });
         if message.len() < ENTRIES_PER_MESSAGE {
@@ -98,7 +99,7 @@ fn walk_into(
     Ok(())
 }
 
-/// Pairs walked and stored files, reads and hashes the walked ones on all cores, and marks what differs.
+/// Pairs walked and known files, compares them on all cores, and marks what differs.
 async fn mark_differences(
     run: &Run,
     repository_id: uuid::Uuid,
@@ -106,94 +107,74 @@ async fn mark_differences(
     mut entries: mpsc::Receiver<Vec<Seen>>,
     times: &Arc<StageTimes>,
 ) -> Result<Counts, JobError> {
-    let mut stored = StoredFiles::new(run.database.clone(), repository_id);
-    let mut counts = Counts::default();
-    let mut marks = Marks {
-        run,
-        paths: Vec::with_capacity(MARK_BATCH),
+    let mut known = Known {
+        stored: InWalkOrder::new(run.database.clone(), repository_id),
+        refused: InWalkOrder::new(run.database.clone(), repository_id),
     };
+    let mut counts = Counts::default();
+    let mut findings = Findings::new(run, repository_id);
 
-    // Pairing is sequential, because it follows two ordered streams; reading is not, and its results are taken in order.
+    // Pairing is sequential, because it follows ordered streams; reading is not, and its results are taken in order.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut reading: VecDeque<JoinHandle<Result<Compared, JobError>>> = VecDeque::with_capacity(cores);
+    let mut comparing: VecDeque<JoinHandle<Result<Compared, JobError>>> = VecDeque::with_capacity(cores);
     let mut ended = false;
-    while !ended || !reading.is_empty() {
-        if !ended && reading.len() < cores {
+    while !ended || !comparing.is_empty() {
+        if !ended && comparing.len() < cores {
             let message = entries.recv().await;
             ended = message.is_none();
-            let paired = pair(message.unwrap_or_default(), &mut stored, ended).await?;
+            let paired = known.pair(message.unwrap_or_default(), ended).await?;
             let (root, options, times) = (root.to_path_buf(), run.context.walk, times.clone());
-            reading.push_back(tokio::task::spawn_blocking(move || {
-                read_and_compare(&root, &options, paired, &times)
+            comparing.push_back(tokio::task::spawn_blocking(move || {
+                compare(&root, &options, paired, &times)
             }));
             continue;
         }
         run.check_stop()?;
-        let next = reading
+        let next = comparing
             .pop_front()
-            .expect("the loop goes on only while something is read or to be read");
+            .expect("the loop goes on only while something is compared or to be compared");
         let compared = next.await.map_err(|error| JobError::Transient(error.into()))??;
         counts.files_unchanged += compared.unchanged;
+        counts.files_read += compared.read;
         counts.files_total += compared.total;
-        for reason in compared.skipped {
+        for reason in &compared.skipped {
             counts.skip(reason.name());
         }
-        marks.add(compared.dirty).await?;
+        findings.add(compared).await?;
     }
-    marks.flush().await?;
+    findings.finish().await?;
     Ok(counts)
 }
 
-/// A message of the walk with the stored row of every path that has one, and the stored paths the walk passed over.
-struct Paired {
-    files: Vec<(String, Option<StoredFile>)>,
-    gone: Vec<String>,
-    skipped: Vec<SkipReason>,
+/// What the index knows of the repository, followed in step with the walk.
+struct Known {
+    stored: InWalkOrder<StoredFile>,
+    refused: InWalkOrder<RefusedFile>,
 }
 
-async fn pair(message: Vec<Seen>, stored: &mut StoredFiles, ended: bool) -> Result<Paired, JobError> {
-    let mut paired = Paired {
-        files: Vec::with_capacity(message.len()),
-        gone: Vec::new(),
-        skipped: Vec::new(),
-    };
-    for seen in message {
-        match seen {
-            Seen::Skipped(reason) => paired.skipped.push(reason),
-            Seen::File(path) => {
-                let row = stored.advance_to(&path, &mut paired.gone).await?;
-                paired.files.push((path, row));
+impl Known {
+    async fn pair(&mut self, message: Vec<Seen>, ended: bool) -> Result<Paired, JobError> {
+        let mut paired = Paired::default();
+        for seen in message {
+            match seen {
+                Seen::Skipped(reason) => paired.skipped.push(reason),
+                Seen::File { path, stamp } => {
+                    let stored = self.stored.advance_to(&path, &mut paired.gone).await?;
+                    let refused = self.refused.advance_to(&path, &mut paired.forgotten).await?;
+                    paired.files.push(Walked {
+                        path,
+                        stamp,
+                        stored,
+                        refused,
+                    });
+                }
             }
         }
-    }
-    if ended {
-        stored.drain(&mut paired.gone).await?;
-    }
-    Ok(paired)
-}
-
-/// Collects dirty paths and hands them to the queue in batches, so that other workers can begin while the walk goes on.
-struct Marks<'run> {
-    run: &'run Run,
-    paths: Vec<String>,
-}
-
-impl Marks<'_> {
-    async fn add(&mut self, paths: Vec<String>) -> Result<(), JobError> {
-        self.paths.extend(paths);
-        if self.paths.len() >= MARK_BATCH {
-            self.flush().await
-        } else {
-            Ok(())
+        if ended {
+            self.stored.drain(&mut paired.gone).await?;
+            self.refused.drain(&mut paired.forgotten).await?;
         }
-    }
-
-    async fn flush(&mut self) -> Result<(), JobError> {
-        for batch in std::mem::take(&mut self.paths).chunks(MARK_BATCH) {
-            let queue = self.run.context.registry.pool();
-            quarry_queue::mark_dirty_from_sync(queue, &self.run.claim, batch).await?;
-        }
-        Ok(())
+        Ok(paired)
     }
 }
 

@@ -13,6 +13,8 @@ use super::stage_times::StageMillis;
 pub struct Counts {
     /// Files the walk found fit for the index.
     pub files_total: u64,
+    /// Files whose content the comparison read; the others looked as they did when they were indexed.
+    pub files_read: u64,
     /// Files whose chunks were written.
     pub files_indexed: u64,
     /// Files whose content was already in the index.
@@ -37,6 +39,7 @@ impl Counts {
     /// Adds another run's numbers to these.
     pub fn add(&mut self, other: &Counts) {
         self.files_total += other.files_total;
+        self.files_read += other.files_read;
         self.files_indexed += other.files_indexed;
         self.files_unchanged += other.files_unchanged;
         self.files_removed += other.files_removed;

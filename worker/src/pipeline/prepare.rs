@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
-use quarry_codebase::{NewChunk, NewFile, StoredFile};
+use quarry_codebase::{FileStamp, NewChunk, NewFile, StoredFile};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Counts, Page, Pipeline, Prepared, Stage, StageTimes};
 use crate::chunk::{CHUNKER_VERSION, Chunk, chunk};
 use crate::jobs::JobError;
-use crate::walk::{FileText, PathRules, ReadOutcome, Verdict, WalkError, WalkOptions, read_file};
+use crate::walk::{FileText, PathRules, ReadOutcome, Verdict, WalkError, WalkOptions, read_stamped};
 
 /// The longest text sent to an endpoint. Chunks are far below; one giant line would exceed every model's context.
 const MAX_EMBEDDED_BYTES: usize = 8 * 1024;
@@ -69,16 +69,16 @@ fn prepare_page(
     };
     for (mark, stored) in page.files {
         let started = Instant::now();
-        let outcome = match rules.verdict(&mark.path) {
-            Verdict::Index => read_file(root, &mark.path, options)?,
-            Verdict::Skip(reason) => ReadOutcome::Skipped(reason),
+        let (outcome, stamp) = match rules.verdict(&mark.path) {
+            Verdict::Index => read_stamped(root, &mark.path, options)?,
+            Verdict::Skip(reason) => (ReadOutcome::Skipped(reason), None),
         };
         times.add_since(Stage::Read, started);
         match outcome {
             ReadOutcome::Text(file) if is_current(stored.as_ref(), &file) => prepared.counts.files_unchanged += 1,
             ReadOutcome::Text(file) => {
                 let started = Instant::now();
-                prepared.add(&mark.path, file);
+                prepared.add(&mark.path, file, stamp);
                 times.add_since(Stage::Chunk, started);
             }
             ReadOutcome::Skipped(_) | ReadOutcome::Gone => {
@@ -98,7 +98,7 @@ fn is_current(stored: Option<&StoredFile>, file: &FileText) -> bool {
 }
 
 impl Prepared {
-    fn add(&mut self, path: &str, file: FileText) {
+    fn add(&mut self, path: &str, file: FileText, stamp: Option<FileStamp>) {
         let chunked = chunk(path, &file.text);
         self.counts.files_indexed += 1;
         self.counts.chunks += chunked.chunks.len() as u64;
@@ -124,7 +124,7 @@ impl Prepared {
             path: path.to_owned(),
             content_hash: file.content_hash,
             size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
-            modified_at: file.modified,
+            stamp,
             language: chunked.language.map(str::to_owned),
             file_type: chunked.file_type,
             line_count: i32::try_from(chunked.line_count).unwrap_or(i32::MAX),

@@ -7,6 +7,7 @@
 
 mod content_rules;
 mod decode;
+mod file_stamp;
 mod name_rules;
 mod path_rules;
 mod read_file;
@@ -14,7 +15,7 @@ mod skip_reason;
 mod tree;
 
 pub use path_rules::{PathRules, Verdict};
-pub use read_file::{FileText, ReadOutcome, read_file};
+pub use read_file::{FileText, ReadOutcome, read_file, read_stamped};
 pub use skip_reason::SkipReason;
 pub use tree::{Entry, WalkSummary, walk};
 

@@ -7,10 +7,12 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
+use quarry_codebase::FileStamp;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::file_stamp::believable_stamp;
 use super::path_rules::is_plain_relative;
 use super::{SkipReason, WalkError, WalkOptions, content_rules, decode, name_rules};
 
@@ -34,8 +36,6 @@ pub struct FileText {
     pub content_hash: [u8; 32],
     /// Number of bytes on disk.
     pub size_bytes: u64,
-    /// When it was last written, where the file system tells.
-    pub modified: Option<DateTime<Utc>>,
 }
 
 /// Reads the file at `relative` below `root`.
@@ -43,40 +43,53 @@ pub struct FileText {
 /// Applies what the name and the content tell (secrets, binary, generated, minified, too large). Ignore files and hidden
 /// names are the business of [`super::PathRules`], which the caller asks before.
 pub fn read_file(root: &Path, relative: &str, options: &WalkOptions) -> Result<ReadOutcome, WalkError> {
+    read_stamped(root, relative, options).map(|(outcome, _)| outcome)
+}
+
+/// As [`read_file`], with the file's stamp: while the file has this stamp, reading it comes to the same. None where that
+/// cannot be said: no content was read, the file changed just now, or its file system does not keep change times.
+pub fn read_stamped(
+    root: &Path,
+    relative: &str,
+    options: &WalkOptions,
+) -> Result<(ReadOutcome, Option<FileStamp>), WalkError> {
     if !is_plain_relative(relative) || relative.contains('\0') {
         return Err(WalkError::InvalidPath {
             path: relative.to_owned(),
         });
     }
     if let Some(reason) = name_rules::refuse_file_name(relative) {
-        return Ok(ReadOutcome::Skipped(reason));
+        return Ok((ReadOutcome::Skipped(reason), None));
     }
     let root_directory = open_root(root)?;
     let mut file = match open_below(root_directory, relative) {
         Ok(file) => file,
-        Err(outcome) => return Ok(outcome),
+        Err(outcome) => return Ok((outcome, None)),
     };
-    let Some((bytes, modified)) = read_at_most(&mut file, options.max_file_bytes) else {
-        return Ok(ReadOutcome::Skipped(SkipReason::Unreadable));
+    let Some((bytes, stamp)) = read_at_most(&mut file, options.max_file_bytes) else {
+        return Ok((ReadOutcome::Skipped(SkipReason::Unreadable), None));
     };
-    let size_bytes = bytes.len() as u64;
-    if size_bytes > options.max_file_bytes {
-        return Ok(ReadOutcome::Skipped(SkipReason::TooLarge));
+    if bytes.len() as u64 > options.max_file_bytes {
+        return Ok((ReadOutcome::Skipped(SkipReason::TooLarge), None));
     }
+    Ok((judge(relative, bytes), stamp))
+}
+
+fn judge(relative: &str, bytes: Vec<u8>) -> ReadOutcome {
+    let size_bytes = bytes.len() as u64;
     let content_hash = *blake3::hash(&bytes).as_bytes();
     let text = match decode::decode(bytes) {
         Ok(text) => text,
-        Err(reason) => return Ok(ReadOutcome::Skipped(reason)),
+        Err(reason) => return ReadOutcome::Skipped(reason),
     };
     if let Some(reason) = content_rules::refuse_text(relative, &text) {
-        return Ok(ReadOutcome::Skipped(reason));
+        return ReadOutcome::Skipped(reason);
     }
-    Ok(ReadOutcome::Text(FileText {
+    ReadOutcome::Text(FileText {
         text,
         content_hash,
         size_bytes,
-        modified,
-    }))
+    })
 }
 
 fn open_root(root: &Path) -> Result<OwnedFd, WalkError> {
@@ -146,12 +159,14 @@ fn not_opened(directory: &impl AsFd, name: &CString, error: Errno) -> ReadOutcom
 }
 
 /// Reads one byte more than the limit at most: the file may grow after its size was told.
-fn read_at_most(file: &mut File, max_bytes: u64) -> Option<(Vec<u8>, Option<DateTime<Utc>>)> {
+fn read_at_most(file: &mut File, max_bytes: u64) -> Option<(Vec<u8>, Option<FileStamp>)> {
+    let looked_at = Utc::now();
     let metadata = file.metadata().ok()?;
     let expected = usize::try_from(metadata.len().min(max_bytes)).ok()?;
     let mut bytes = Vec::with_capacity(expected + 1);
+    let stamp = believable_stamp(file, &metadata, looked_at);
     file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).ok()?;
-    Some((bytes, metadata.modified().ok().map(DateTime::from)))
+    Some((bytes, stamp))
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::vec;
 
-use chrono::{DateTime, Utc};
+use quarry_codebase::FileStamp;
 
+use super::file_stamp::stamp_of;
 use super::path_rules::EntryKind;
 use super::{PathRules, SkipReason, WalkError, WalkOptions};
 
@@ -22,8 +23,8 @@ pub enum Entry {
         path: String,
         /// Size in bytes.
         size_bytes: u64,
-        /// When it was last written, where the file system tells.
-        modified: Option<DateTime<Utc>>,
+        /// What the system says of it, to be compared with what it said when the file was read.
+        stamp: Option<FileStamp>,
     },
     /// A file that is not indexed, or a directory of which nothing is.
     Skipped {
@@ -86,13 +87,13 @@ pub fn walk(
                 *summary.skipped.entry(reason).or_default() += 1;
                 Entry::Skipped { path, reason }
             }
-            Judged::File { size_bytes, modified } => {
+            Judged::File { size_bytes, stamp } => {
                 summary.found += 1;
                 summary.found_bytes += size_bytes;
                 Entry::Found {
                     path,
                     size_bytes,
-                    modified,
+                    stamp,
                 }
             }
         };
@@ -119,7 +120,7 @@ enum Judged {
     Enter(Vec<Child>),
     File {
         size_bytes: u64,
-        modified: Option<DateTime<Utc>>,
+        stamp: Option<FileStamp>,
     },
     Skip(SkipReason),
     /// Deleted between the listing of its directory and now.
@@ -149,7 +150,7 @@ fn judge(rules: &mut PathRules, path: &str, child: &Child) -> Judged {
     }
     Judged::File {
         size_bytes: metadata.len(),
-        modified: metadata.modified().ok().map(DateTime::from),
+        stamp: stamp_of(&metadata),
     }
 }
 

@@ -200,7 +200,7 @@ pub(crate) fn file(path: &str, chunks: &[(&str, &str)]) -> NewFile {
         path: path.to_owned(),
         content_hash: *blake3::hash(path.as_bytes()).as_bytes(),
         size_bytes: 100,
-        modified_at: None,
+        stamp: None,
         language: Some(language.to_owned()),
         file_type: Some(extension.to_owned()),
         line_count: i32::try_from(next_line - 1).unwrap(),

@@ -1,7 +1,10 @@
 //! Files as a sync reads them back.
 
 use chrono::DateTime;
-use quarry_codebase::{TouchedFile, file_states, stored_files, touch_files, walk_key};
+use quarry_codebase::{
+    CodebaseError, Fence, FileStamp, RefusedFile, TouchedFile, file_states, note_refused, refused_files, stored_files,
+    touch_files, walk_key,
+};
 use sqlx::Row;
 
 use crate::project_database::{file, project};
@@ -62,6 +65,58 @@ async fn pages_come_in_the_order_of_a_walk() {
     assert_eq!(stored, walked);
 }
 
+fn stamp(micros: i64) -> FileStamp {
+    FileStamp {
+        size_bytes: 100,
+        modified_at: DateTime::from_timestamp_micros(micros).unwrap(),
+        change_time: DateTime::from_timestamp_micros(micros + 1).unwrap(),
+        inode: -1,
+    }
+}
+
+#[tokio::test]
+async fn a_published_file_keeps_its_stamp_until_it_is_published_without_one() {
+    let project = project().await;
+    let mut one = file("one.rs", &["1"]);
+    for expected in [Some(stamp(5)), Some(stamp(6)), None] {
+        one.stamp = expected;
+        project.publish(vec![one.clone()], &[]).await;
+        let stored = stored_files(&project.pool, project.repository, None, 10).await.unwrap();
+        assert_eq!(stored[0].stamp, expected);
+    }
+}
+
+#[tokio::test]
+async fn refused_files_are_remembered_until_they_are_forgotten() {
+    let project = project().await;
+    let (pool, fence, id) = (&project.pool, &project.fence, project.repository);
+    let refused = |path: &str, reason: &str| RefusedFile {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+        chunker_version: 1,
+        stamp: stamp(7),
+    };
+    let given = [
+        refused("a-b", "binary"),
+        refused("a/b", "minified"),
+        refused("c", "secret"),
+    ];
+    note_refused(pool, fence, id, &given, &[]).await.unwrap();
+    let again = [refused("a-b", "generated")];
+    note_refused(pool, fence, id, &again, &["c".to_owned()]).await.unwrap();
+    let all = refused_files(pool, id, None, 10).await.unwrap();
+    assert_eq!(all, [given[1].clone(), again[0].clone()], "in the order of a walk");
+    assert_eq!(refused_files(pool, id, Some("a/b"), 10).await.unwrap(), again);
+
+    let late = Fence {
+        fence: fence.fence - 1,
+        ..fence.clone()
+    };
+    let lost = note_refused(pool, &late, id, &given, &[]).await;
+    assert!(matches!(lost, Err(CodebaseError::FenceLost { .. })), "{lost:?}");
+    assert_eq!(project.count("refused_files").await, 2);
+}
+
 /// Also with the plan that a prepared statement gets after five executions, which knows none of the values.
 #[tokio::test]
 async fn a_page_is_read_from_its_index_without_sorting() {
@@ -100,13 +155,13 @@ async fn a_page_is_read_from_its_index_without_sorting() {
 }
 
 #[tokio::test]
-async fn a_touched_file_gets_its_new_time_only_while_its_content_is_the_indexed_one() {
+async fn a_touched_file_gets_its_new_stamp_only_while_its_content_is_the_indexed_one() {
     let project = project().await;
     let (one, two) = (file("one.rs", &["1"]), file("two.rs", &["2"]));
     let touched = |file: &quarry_codebase::NewFile, content_hash| TouchedFile {
         path: file.path.clone(),
         content_hash,
-        modified_at: DateTime::from_timestamp_micros(1_700_000_000_000_001),
+        stamp: stamp(1_700_000_000_000_001),
     };
     let given = [touched(&two, [0; 32]), touched(&one, one.content_hash)];
     project.publish(vec![one, two], &[]).await;
@@ -116,7 +171,7 @@ async fn a_touched_file_gets_its_new_time_only_while_its_content_is_the_indexed_
     assert_eq!(noted, 1);
     let paths = ["one.rs", "two.rs", "three.rs"].map(str::to_owned);
     let states = file_states(&project.pool, project.repository, &paths).await.unwrap();
-    assert_eq!(states["one.rs"].modified_at, given[1].modified_at);
-    assert_eq!(states["two.rs"].modified_at, None);
+    assert_eq!(states["one.rs"].stamp, Some(given[1].stamp));
+    assert_eq!(states["two.rs"].stamp, None);
     assert_eq!(states.len(), 2);
 }

@@ -67,7 +67,7 @@ impl Project {
     /// Everything that is stored about files and chunks, except ids, numbers and times.
     pub(crate) async fn content(&self) -> Vec<String> {
         let statement = "
-            select concat_ws('|', path, encode(content_hash, 'hex'), size_bytes, modified_at, language, file_type,
+            select concat_ws('|', path, encode(content_hash, 'hex'), size_bytes, modified_at, change_time, inode, language, file_type,
                 line_count, chunk_count, chunker_version)
             from codebase.files
             union all
@@ -85,7 +85,7 @@ pub(crate) fn file(path: &str, texts: &[&str]) -> NewFile {
         path: path.to_owned(),
         content_hash: hash,
         size_bytes: 100,
-        modified_at: None,
+        stamp: None,
         language: Some("rust".to_owned()),
         file_type: Some("rs".to_owned()),
         line_count: i32::try_from(texts.len()).unwrap(),
