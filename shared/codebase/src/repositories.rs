@@ -60,14 +60,14 @@ pub enum IndexingStatus {
     Failed,
 }
 
-/// The commit a tree was walked at.
+/// The commit a tree stood on when it was walked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitState {
     /// Full hash; none before the first commit.
     pub commit: Option<String>,
     /// None when detached.
     pub branch: Option<String>,
-    /// Whether tracked files differed from the commit.
+    /// Whether files that git tracks differed from the commit. Untracked files do not count, as in `git describe --dirty`.
     pub dirty: Option<bool>,
 }
 

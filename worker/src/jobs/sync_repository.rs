@@ -42,7 +42,11 @@ pub(super) async fn sync_repository(run: &Run) -> Result<Finished, JobError> {
         let (root, options, times, stop) = (root.clone(), run.context.walk, times.clone(), run.stop.clone());
         tokio::task::spawn_blocking(move || walk_into(&root, &options, &sender, &times, || stop.is_cancelled()))
     };
-    let compared = mark_differences(run, repository.id, &root, entries, &times).await;
+    // The commit from before the walk: a tree that moves on meanwhile is walked again.
+    let (compared, git) = tokio::join!(
+        mark_differences(run, repository.id, &root, entries, &times),
+        git_state(&root)
+    );
     let walked = walker.await.map_err(|error| JobError::Transient(error.into()))?;
     // A comparison that fails closes the channel, which ends the walk early: its own error is the one to report.
     let mut counts = compared?;
@@ -50,7 +54,6 @@ pub(super) async fn sync_repository(run: &Run) -> Result<Finished, JobError> {
     run.check_stop()?;
     counts.stage_ms = times.millis();
 
-    let git = git_state(&root).await;
     let skipped = &counts.files_skipped;
     quarry_codebase::record_walk(&run.database, &run.fence(), repository.id, skipped, git.as_ref()).await?;
     if counts.files_total == 0 {
