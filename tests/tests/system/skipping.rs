@@ -138,7 +138,7 @@ async fn the_text_of_a_secret_file_is_nowhere_in_the_database() {
     let holding = format!(
         "select file_path from codebase.code_chunks
          where concat_ws(' ', content, context_before, context_after, symbol, defines) like '%{SECRET}%'
-         union all select term from codebase.lexical_postings where term like '%hunter2%'"
+         union all select first_term from codebase.lexical_blocks where position('hunter2'::bytea in block) > 0"
     );
     assert!(quarry.rows("kinds", &holding).await.is_empty());
     let answer = quarry.search("kinds", SECRET, &["--mode", "lexical"]).await;

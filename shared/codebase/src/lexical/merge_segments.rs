@@ -6,8 +6,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::blocks::read_block;
 use super::build_segment::TermPostings;
-use super::copy_postings::copy_postings;
+use super::copy_blocks::copy_blocks;
 use super::postings::{Posting, TableEntry, decode_table, read_postings, write_posting};
 use super::snapshot::damaged;
 use super::store_segment::insert_segment;
@@ -184,21 +185,27 @@ async fn merge(
                 u32::try_from(position).ok()
             })
             .collect();
-        let rows = sqlx::query!(
-            "select term, postings from codebase.lexical_postings where segment_id = $1",
+        let blocks = sqlx::query_scalar!(
+            "select block from codebase.lexical_blocks where segment_id = $1",
             segment.id
         )
         .fetch_all(&mut *connection)
         .await?;
-        for row in rows {
-            let mut moved = read_postings(&row.postings)
+        for held in blocks.iter().flat_map(|block| read_block(block)) {
+            let mut moved = read_postings(held.postings)
                 .filter_map(|posting| {
                     let ordinal = new_ordinals.get(posting.ordinal as usize).copied().flatten()?;
                     Some(Posting { ordinal, ..posting })
                 })
                 .peekable();
-            if moved.peek().is_some() {
-                by_term.entry(row.term).or_default().extend(moved);
+            if moved.peek().is_none() {
+                continue;
+            }
+            match by_term.get_mut(held.term) {
+                Some(postings) => postings.extend(moved),
+                None => {
+                    by_term.insert(held.term.to_owned(), moved.collect());
+                }
             }
         }
     }
@@ -206,7 +213,7 @@ async fn merge(
     let terms = tokio::task::spawn_blocking(move || encode(by_term))
         .await
         .expect("encoding does not panic, and the runtime outlives its tasks");
-    copy_postings(connection, segment_id, &terms).await?;
+    copy_blocks(connection, segment_id, &terms).await?;
     Ok(outcome)
 }
 

@@ -2,10 +2,11 @@
 //! Hands scored chunk numbers to `search`; a publisher calls [`build_segment`] off the async threads, then
 //! [`store_segment`] and [`bury`] in its transaction. Never changes a stored segment: a merge writes a new one.
 
+mod blocks;
 mod build_segment;
 mod cache;
 mod candidates;
-mod copy_postings;
+mod copy_blocks;
 pub(crate) mod markers;
 mod merge_segments;
 mod postings;

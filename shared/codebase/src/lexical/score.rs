@@ -22,6 +22,8 @@ pub(crate) struct TermInSegment {
     pub term: usize,
     /// Index into the snapshot's segments.
     pub segment: usize,
+    /// Chunks of the segment that hold it, deleted ones included.
+    pub chunk_count: u32,
     /// As stored.
     pub postings: Vec<u8>,
 }
@@ -234,6 +236,7 @@ mod tests {
                     read.push(TermInSegment {
                         term,
                         segment: index,
+                        chunk_count: found.chunk_count,
                         postings: found.postings.clone(),
                     });
                 }
@@ -298,6 +301,7 @@ mod tests {
             &mut [TermInSegment {
                 term: 0,
                 segment: 0,
+                chunk_count: 100,
                 postings,
             }],
         );

@@ -24,9 +24,9 @@ async fn everything_of_the_repository_goes_and_nothing_of_another() {
     replace_files(pool, &other_lane, other.id, vec![file("x.rs", &["x"])], &[])
         .await
         .unwrap();
-    let postings_of_other: i64 = sqlx::query_scalar(
+    let blocks_of_other: i64 = sqlx::query_scalar(
         "select count(*)
-         from codebase.lexical_postings
+         from codebase.lexical_blocks
          join codebase.lexical_segments on lexical_segments.id = segment_id
          where repository_id = $1",
     )
@@ -50,7 +50,7 @@ async fn everything_of_the_repository_goes_and_nothing_of_another() {
         assert_eq!(project.count(table).await, 1, "{table}");
     }
     assert_eq!(project.count("lexical_tombstones").await, 0);
-    assert_eq!(project.count("lexical_postings").await, postings_of_other);
+    assert_eq!(project.count("lexical_blocks").await, blocks_of_other);
 
     let again = remove_repository(pool, &remover, project.repository).await.unwrap();
     assert_eq!((again.files, again.chunks, again.segments), (0, 0, 0));
