@@ -1,13 +1,15 @@
 //! Claims due lanes. Each claim is one short statement; the run then works under the lease it gave, and whatever it
 //! publishes carries the claim's fence. Never holds a transaction open while work is done and never decides a retry.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::lane::{JobKind, Lane, Priority};
+use crate::lane::{JobKind, Lane};
+use crate::turns::Turns;
 use crate::workers::Worker;
 
 /// The most lanes one claim takes; more would sit leased and unworked while other workers idle.
@@ -33,16 +35,21 @@ pub struct Claim {
     pub worker_id: i64,
 }
 
-/// What a worker is able and willing to do.
+/// What a worker is able and willing to do, and whose turn it is with it. Keep one for the life of the worker; clones
+/// share the turns.
 #[derive(Clone, Debug)]
 pub struct ClaimFilter {
-    /// Where it reaches files: its own host's name, then the labels it carries. It gets the lanes of those, in this
-    /// order within a level of priority, and after them those any host can do.
+    /// Where it reaches files: its own host's name, then the labels it carries. It gets the lanes of those and the
+    /// lanes any host can do.
     pub hosts: Vec<String>,
     /// The kinds it does.
     pub kinds: Vec<JobKind>,
     /// Only these projects; none: all.
     pub projects: Option<Vec<Uuid>>,
+    /// How many lanes of one project may be leased at a time, by all workers together; none: as many as there are.
+    /// What [`crate::limit_project`] says of a project goes before it. Exact if all workers say the same.
+    pub leases_per_project: Option<NonZeroU16>,
+    turns: Turns,
 }
 
 impl ClaimFilter {
@@ -52,6 +59,8 @@ impl ClaimFilter {
             hosts: vec![host.into()],
             kinds: JobKind::ALL.to_vec(),
             projects: None,
+            leases_per_project: None,
+            turns: Turns::default(),
         }
     }
 
@@ -76,45 +85,62 @@ impl ClaimFilter {
         self
     }
 
+    /// At most so many lanes of one project at a time, by all workers together.
+    #[must_use]
+    pub fn with_leases_per_project(mut self, leases: Option<NonZeroU16>) -> Self {
+        self.leases_per_project = leases;
+        self
+    }
+
     fn kind_words(&self) -> Vec<&'static str> {
         self.kinds.iter().map(|kind| kind.as_str()).collect()
     }
 
-    /// Where to look for lanes, in order: each level of priority, and within it each place once.
-    fn places(&self) -> (Vec<i16>, Vec<&str>) {
+    /// Each place once, last the one for what any host can do.
+    fn distinct_hosts(&self) -> Vec<&str> {
         let mut hosts: Vec<&str> = Vec::with_capacity(self.hosts.len() + 1);
         for host in self.hosts.iter().map(String::as_str).chain([""]) {
             if !hosts.contains(&host) {
                 hosts.push(host);
             }
         }
-        Priority::ALL
-            .iter()
-            .flat_map(|priority| hosts.iter().map(|host| (priority.level(), *host)))
-            .unzip()
+        hosts
+    }
+
+    fn default_limit(&self) -> Option<i32> {
+        self.leases_per_project.map(|leases| i32::from(leases.get()))
     }
 }
 
-/// Leases up to `limit` (at most [`CLAIM_LIMIT`]) due lanes to the worker, the most urgent first.
+/// Leases up to `limit` (at most [`CLAIM_LIMIT`]) due lanes to the worker, the most urgent first, and at each level from
+/// the project whose turn it is.
 ///
-/// Empty when nothing is due, when others hold it all, or when the worker has expired: the next heartbeat tells.
+/// Empty when nothing is due, when others hold it all, when the projects with due lanes have all they may, or when the
+/// worker has expired: the next heartbeat tells.
 pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: usize) -> Result<Vec<Claim>> {
     let limit = i64::try_from(limit.min(CLAIM_LIMIT)).expect("the limit is small");
-    let (levels, hosts) = filter.places();
+    let places = filter.turns.places(&filter.distinct_hosts());
     let mut rows = sqlx::query_file!(
         "src/queries/claim.sql",
         worker.id,
-        &levels,
-        &hosts as &[&str],
+        &places.levels,
+        &places.hosts,
+        &places.after,
+        &places.through,
         &filter.kind_words() as &[&str],
         filter.projects.as_deref(),
+        filter.default_limit(),
         limit,
     )
     .fetch_all(pool)
     .await?;
-    rows.sort_by_key(|row| (row.priority, row.run_at));
+    rows.sort_by_key(|row| {
+        let position = places.position(row.priority, &row.host, row.project_id);
+        (position, row.project_id, row.run_at)
+    });
     let mut claims = Vec::with_capacity(rows.len());
     for row in rows {
+        filter.turns.served(row.priority, row.host, row.project_id);
         claims.push(Claim {
             job_id: row.id,
             lane: Lane {
@@ -133,16 +159,17 @@ pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: 
     Ok(claims)
 }
 
-/// How long until a lane is due that this filter lets through; zero: now; none: nothing is waiting.
-/// Measured on the database's clock. A lane that others are just claiming counts as due.
+/// How long until a lane is due that this filter lets through; zero: now; none: nothing is waiting, or only in projects
+/// that have all they may. Measured on the database's clock. A lane that others are just claiming counts as due.
 pub async fn next_due(pool: &PgPool, filter: &ClaimFilter) -> Result<Option<Duration>> {
-    let (levels, hosts) = filter.places();
+    let places = Turns::default().places(&filter.distinct_hosts());
     let seconds = sqlx::query_file_scalar!(
         "src/queries/next_due.sql",
-        &levels,
-        &hosts as &[&str],
+        &places.levels,
+        &places.hosts,
         &filter.kind_words() as &[&str],
         filter.projects.as_deref(),
+        filter.default_limit(),
     )
     .fetch_one(pool)
     .await?;

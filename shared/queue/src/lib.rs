@@ -12,12 +12,15 @@ mod claim;
 mod dirty_files;
 mod extend_tickets;
 mod progress;
+mod project_limit;
 mod retry_policy;
 mod settle;
 mod settle_decision;
 mod settle_many;
+mod turns;
 
 mod rescue;
+mod token_bucket;
 mod workers;
 
 mod cancel;
@@ -39,6 +42,7 @@ pub use mark_dirty::{Debounce, SAVED_BY_HAND_LIMIT, WAITING_SAVES_LIMIT, mark_di
 pub use overview::{JobEntry, JobsFilter, QueueDepth, RunEntry, job_show, jobs_list, queue_depth};
 pub use pending::{Pending, pending, since_last_sync};
 pub use progress::{Progress, REPORT_INTERVAL, ReportPace, report_progress};
+pub use project_limit::{ProjectLimit, limit_project, project_limit};
 pub use prune::{KEEP_RUNS, KEEP_TICKETS, prune};
 pub use remove::enqueue_remove;
 pub use rescue::{Rescued, rescue};
@@ -47,6 +51,7 @@ pub use settle::{FollowUp, Outcome, Settled, settle};
 pub use settle_many::{Succeeded, settle_many};
 pub use ticket::{OpenLane, TicketState, TicketStatus, ticket_status};
 pub use ticket_runs::ticket_counts;
+pub use token_bucket::{Granted, Rate, take_tokens};
 pub use wakeup::{POLL_INTERVAL, WakeUp, Woken};
 pub use workers::{
     Beat, HEARTBEAT_INTERVAL, Lease, TIME_TO_LIVE, Worker, WorkerEntry, heartbeat, register_worker, retire_worker,

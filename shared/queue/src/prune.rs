@@ -41,6 +41,10 @@ pub async fn prune(pool: &PgPool, keep_tickets: Duration, keep_runs: Duration) -
     sqlx::query!("delete from progress where job_id not in (select id from jobs)")
         .execute(pool)
         .await?;
+    // A bucket that nobody took from for so long is full, which is how a new one begins.
+    sqlx::query!("delete from token_buckets where filled_at < clock_timestamp() - interval '7 days'")
+        .execute(pool)
+        .await?;
     sqlx::query!(
         "select maintain_runs($1::double precision * interval '1 second')",
         keep_runs.as_secs_f64(),

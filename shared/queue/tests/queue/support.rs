@@ -9,6 +9,11 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
+/// The long form of the tests was asked for.
+pub(crate) fn long() -> bool {
+    std::env::var_os("QUARRY_TEST_LONG").is_some()
+}
+
 pub(crate) const HOST: &str = "desk";
 
 pub(crate) struct Bench {
@@ -109,6 +114,20 @@ impl Bench {
             for claim in claims {
                 self.settle(&claim, Outcome::Succeeded).await;
             }
+        }
+    }
+
+    /// Ends whatever is leased.
+    pub(crate) async fn settle_all(&self) {
+        let leased = heartbeat(&self.pool, &self.worker).await.unwrap().leases;
+        for lease in leased {
+            sqlx::query(
+                "update jobs set state = 'idle', worker_id = null, done_generation = claimed_generation where id = $1",
+            )
+            .bind(lease.job_id)
+            .execute(&self.pool)
+            .await
+            .unwrap();
         }
     }
 
