@@ -5,6 +5,7 @@ pub mod cli;
 pub mod chunk;
 pub mod walk;
 
+mod check;
 mod context;
 mod git;
 mod jobs;

@@ -88,6 +88,24 @@ pub(crate) async fn shut_lanes(
     Ok(())
 }
 
+/// The fences of a repository's lanes, by lane.
+///
+/// # Errors
+/// [`CodebaseError::Database`] only.
+pub async fn fences(pool: &PgPool, repository_id: uuid::Uuid) -> Result<Vec<Fence>, CodebaseError> {
+    let fences = sqlx::query_as!(
+        Fence,
+        "select lane, fence
+         from codebase.fences
+         where split_part(lane, '/', 2) = $1::text
+         order by lane",
+        repository_id.to_string()
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(fences)
+}
+
 /// Deletes the fences of repositories that were removed at least `min_age_hours` ago, and returns how many. A day is
 /// the age to use: no worker lives that long without its lease.
 ///

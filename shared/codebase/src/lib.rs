@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod chunk_changes;
 mod chunk_rows;
 mod copy;
@@ -23,17 +24,21 @@ mod search;
 mod tokenize;
 mod vector_index;
 
+pub use check::{
+    Counters, Difference, DifferenceKind, StoredChunkRow, StoredContent, compare, counters, loose_chunks,
+    stored_contents, stored_contents_at,
+};
 pub use embeddings::{known_embeddings, prune_embeddings, store_embeddings};
 pub use error::CodebaseError;
-pub use fences::{Fence, raise_fence, sweep_fences};
+pub use fences::{Fence, fences, raise_fence, sweep_fences};
 pub use file_stamp::FileStamp;
 pub use files::{StoredFile, TouchedFile, file_states, stored_files, touch_files, walk_key};
 pub use forget_content::forget_content;
 pub use freshness::{Freshness, FreshnessState, Pending, freshness};
-pub use lexical::{MergedSegments, merge_segments};
+pub use lexical::{MergedSegments, check_segments, merge_segments};
 pub use new_file::{NewChunk, NewFile};
 pub use read_lines::{ChunkText, StoredLines, chunk_by_id, read_lines};
-pub use refused_files::{RefusedFile, note_refused, refused_files};
+pub use refused_files::{RefusedFile, note_refused, refused_files, refused_files_at};
 pub use remove_repository::{Removed, remove_repository};
 pub use replace_files::{Replaced, Spent, replace_files};
 pub use repositories::{

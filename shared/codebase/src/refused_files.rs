@@ -55,6 +55,38 @@ pub async fn refused_files(
     Ok(files.collect())
 }
 
+/// Which of these paths are noted as refused.
+///
+/// # Errors
+/// [`CodebaseError::Database`] only.
+pub async fn refused_files_at(
+    pool: &PgPool,
+    repository_id: Uuid,
+    paths: &[String],
+) -> Result<Vec<RefusedFile>, CodebaseError> {
+    let rows = sqlx::query!(
+        "select path, reason, chunker_version, size_bytes, modified_at, change_time, inode
+         from codebase.refused_files
+         where repository_id = $1 and path = any($2)",
+        repository_id,
+        paths
+    )
+    .fetch_all(pool)
+    .await?;
+    let files = rows.into_iter().map(|row| RefusedFile {
+        path: row.path,
+        reason: row.reason,
+        chunker_version: row.chunker_version,
+        stamp: FileStamp {
+            size_bytes: row.size_bytes,
+            modified_at: row.modified_at,
+            change_time: row.change_time,
+            inode: row.inode,
+        },
+    });
+    Ok(files.collect())
+}
+
 /// Notes refused files and forgets those at the paths `forgotten`, which are gone or refused no more.
 ///
 /// # Errors

@@ -50,6 +50,8 @@ pub(super) enum Command {
     Jobs(Jobs),
     /// Freshness, queue, workers and index health
     Status(Status),
+    /// Compare the index with the tree, file by file, and say what differs
+    Check(super::check::Arguments),
     /// Prepare a Postgres server of your own: registry, extension and template
     Init(Init),
     /// Show the configuration in force

@@ -2,6 +2,7 @@
 //! 0 done, 1 failed, 2 wrong usage.
 
 mod arguments;
+mod check;
 mod config;
 mod down;
 mod embedder;
@@ -63,6 +64,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Repository(command) => repository::run(&session, command).await,
         Command::Jobs(command) => jobs::run(&session, command).await,
         Command::Status(command) => status::run(&session, command).await,
+        Command::Check(command) => check::run(&session, command).await,
         Command::Init(command) => init::run(&session, command).await,
         Command::Config(command) => config::run(&session, &command),
         Command::Psql(command) => psql::run(&session, command).await,

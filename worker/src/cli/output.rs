@@ -97,9 +97,27 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// A word of a command that a person may paste into a shell.
+pub(super) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./,:@%+=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{duration, printable, reason};
+    use super::{duration, printable, reason, shell_word};
+
+    #[test]
+    fn a_word_survives_the_shell() {
+        assert_eq!(shell_word("/srv/code-1.2"), "/srv/code-1.2");
+        assert_eq!(shell_word("/srv/my code"), "'/srv/my code'");
+        assert_eq!(shell_word("o'neil;$(x)"), r"'o'\''neil;$(x)'");
+        assert_eq!(shell_word(""), "''");
+    }
 
     #[test]
     fn a_cause_that_its_error_repeats_is_said_once() {

@@ -38,6 +38,7 @@ impl Session {
         }
         let directory = match &arguments.command {
             Command::Index(index) => Some(index.path.clone()),
+            Command::Check(check) => check.path.clone().or_else(|| std::env::current_dir().ok()),
             Command::Search(search) => search.index.clone().or_else(|| std::env::current_dir().ok()),
             Command::Up(up) => up.paths.first().cloned().or_else(|| std::env::current_dir().ok()),
             _ => std::env::current_dir().ok(),
@@ -159,6 +160,48 @@ impl Session {
             })?;
         Ok(Located { project, repository })
     }
+
+    /// The indexed repository of this machine that lies at or above `path`, the closest one first. The path itself need not
+    /// exist.
+    pub(super) async fn locate_above(
+        &self,
+        registry: &Registry,
+        path: &Path,
+        project: Option<&str>,
+    ) -> Result<Option<Located>> {
+        let host = self.host()?;
+        let named = match project.or(self.config.project()) {
+            Some(name) => Some(registry.project(&ProjectName::parse(name)?).await?),
+            None => None,
+        };
+        for ancestor in canonical_as_far_as_possible(path)?.ancestors() {
+            let Some(root) = ancestor.to_str() else { continue };
+            let project = match &named {
+                Some(project) => Some(project.clone()),
+                None => registry.project_at(&host, root).await?,
+            };
+            let Some(project) = project else { continue };
+            let database = registry.database(&project).await?;
+            if let Some(repository) = quarry_codebase::find_repository_at(&database, &host, root).await? {
+                return Ok(Some(Located { project, repository }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The path with the links of its existing part resolved; what does not exist follows as it is written.
+pub(super) fn canonical_as_far_as_possible(path: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(path).with_context(|| format!("find {}", path.display()))?;
+    for ancestor in absolute.ancestors() {
+        if let Ok(canonical) = ancestor.canonicalize() {
+            let rest = absolute.strip_prefix(ancestor).expect("an ancestor is a prefix");
+            // Joining nothing would add a separator.
+            let nothing = rest.as_os_str().is_empty();
+            return Ok(if nothing { canonical } else { canonical.join(rest) });
+        }
+    }
+    Ok(absolute)
 }
 
 async fn find(registry: &Registry, name: &ProjectName) -> Result<Option<Project>> {

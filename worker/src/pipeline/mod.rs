@@ -3,6 +3,7 @@
 //! Claims nothing and settles nothing: see jobs/index_files.rs.
 
 mod counts;
+mod cut_file;
 mod embed;
 mod feed;
 mod prepare;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 pub use self::counts::Counts;
+pub(crate) use self::cut_file::cut_file;
 pub use self::stage_times::StageMillis;
 pub(crate) use self::stage_times::{Stage, StageTimes};
 use crate::jobs::{JobError, Run};

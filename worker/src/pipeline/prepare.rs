@@ -5,17 +5,15 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
-use quarry_codebase::{FileStamp, NewChunk, NewFile, StoredFile};
+use quarry_codebase::{FileStamp, StoredFile};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::cut_file::cut_file;
 use super::{Counts, Page, Pipeline, Prepared, Stage, StageTimes};
-use crate::chunk::{CHUNKER_VERSION, Chunk, chunk};
+use crate::chunk::CHUNKER_VERSION;
 use crate::jobs::JobError;
 use crate::walk::{FileText, PathRules, ReadOutcome, Verdict, WalkError, WalkOptions, read_stamped};
-
-/// The longest text sent to an endpoint. Chunks are far below; one giant line would exceed every model's context.
-const MAX_EMBEDDED_BYTES: usize = 8 * 1024;
 
 impl Pipeline<'_> {
     pub(super) async fn prepare(
@@ -99,52 +97,10 @@ fn is_current(stored: Option<&StoredFile>, file: &FileText) -> bool {
 
 impl Prepared {
     fn add(&mut self, path: &str, file: FileText, stamp: Option<FileStamp>) {
-        let chunked = chunk(path, &file.text);
+        let cut = cut_file(path, file, stamp);
         self.counts.files_indexed += 1;
-        self.counts.chunks += chunked.chunks.len() as u64;
-        let mut chunks = Vec::with_capacity(chunked.chunks.len());
-        for chunk in chunked.chunks {
-            let text = embedded_text(&chunk);
-            chunks.push(NewChunk {
-                embedding_hash: *blake3::hash(text.as_bytes()).as_bytes(),
-                content: chunk.content,
-                start_line: chunk.start_line,
-                end_line: chunk.end_line,
-                symbol: chunk.symbol,
-                symbol_kind: chunk.symbol_kind.map(str::to_owned),
-                defines: chunk.defines,
-                context_before: chunk.context_before,
-                context_after: chunk.context_after,
-                embedding: None,
-                embedding_error: None,
-            });
-            self.texts.push(text);
-        }
-        self.files.push(NewFile {
-            path: path.to_owned(),
-            content_hash: file.content_hash,
-            size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
-            stamp,
-            language: chunked.language.map(str::to_owned),
-            file_type: chunked.file_type,
-            line_count: i32::try_from(chunked.line_count).unwrap_or(i32::MAX),
-            chunker_version: CHUNKER_VERSION,
-            chunks,
-        });
+        self.counts.chunks += cut.file.chunks.len() as u64;
+        self.files.push(cut.file);
+        self.texts.extend(cut.texts);
     }
-}
-
-/// What the model sees of a chunk: its enclosing definitions, then its text. The path is left out on purpose: a file that
-/// moves must not be embedded again.
-fn embedded_text(chunk: &Chunk) -> String {
-    let mut text = String::with_capacity(chunk.content.len() + 128);
-    if let Some(context) = &chunk.context_before {
-        text.push_str(context);
-        text.push('\n');
-    }
-    text.push_str(&chunk.content);
-    if text.len() > MAX_EMBEDDED_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_EMBEDDED_BYTES));
-    }
-    text
 }

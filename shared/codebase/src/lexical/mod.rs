@@ -6,6 +6,8 @@ mod blocks;
 mod build_segment;
 mod cache;
 mod candidates;
+mod check_segments;
+mod compare_terms;
 mod copy_blocks;
 pub(crate) mod markers;
 mod merge_segments;
@@ -17,6 +19,7 @@ mod varint;
 
 pub(crate) use build_segment::{ChunkText, Segment, build_segment};
 pub(crate) use candidates::{LexicalCandidates, QueryTerms, score_chunks};
+pub use check_segments::check_segments;
 pub use merge_segments::{MergedSegments, merge_segments};
 pub(crate) use score::Scored;
 pub(crate) use snapshot::load_snapshot;

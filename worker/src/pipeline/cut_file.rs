@@ -1,0 +1,68 @@
+//! A file that was read, cut into the rows that stand for it. Pure: the same text gives the same rows, so that an index can
+//! be compared with its tree. Vectors are filled in later: see embed.rs.
+
+use quarry_codebase::{FileStamp, NewChunk, NewFile};
+
+use crate::chunk::{CHUNKER_VERSION, Chunk, chunk};
+use crate::walk::FileText;
+
+/// The longest text sent to an endpoint. Chunks are far below; one giant line would exceed every model's context.
+const MAX_EMBEDDED_BYTES: usize = 8 * 1024;
+
+/// A file without vectors yet.
+pub(crate) struct CutFile {
+    pub(crate) file: NewFile,
+    /// The text to embed of each of its chunks.
+    pub(crate) texts: Vec<String>,
+}
+
+/// Cuts the file at `path`, relative to the repository's root, which was read under `stamp`.
+pub(crate) fn cut_file(path: &str, file: FileText, stamp: Option<FileStamp>) -> CutFile {
+    let chunked = chunk(path, &file.text);
+    let mut chunks = Vec::with_capacity(chunked.chunks.len());
+    let mut texts = Vec::with_capacity(chunked.chunks.len());
+    for chunk in chunked.chunks {
+        let text = embedded_text(&chunk);
+        chunks.push(NewChunk {
+            embedding_hash: *blake3::hash(text.as_bytes()).as_bytes(),
+            content: chunk.content,
+            start_line: chunk.start_line,
+            end_line: chunk.end_line,
+            symbol: chunk.symbol,
+            symbol_kind: chunk.symbol_kind.map(str::to_owned),
+            defines: chunk.defines,
+            context_before: chunk.context_before,
+            context_after: chunk.context_after,
+            embedding: None,
+            embedding_error: None,
+        });
+        texts.push(text);
+    }
+    let file = NewFile {
+        path: path.to_owned(),
+        content_hash: file.content_hash,
+        size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
+        stamp,
+        language: chunked.language.map(str::to_owned),
+        file_type: chunked.file_type,
+        line_count: i32::try_from(chunked.line_count).unwrap_or(i32::MAX),
+        chunker_version: CHUNKER_VERSION,
+        chunks,
+    };
+    CutFile { file, texts }
+}
+
+/// What the model sees of a chunk: its enclosing definitions, then its text. The path is left out on purpose: a file that
+/// moves must not be embedded again.
+fn embedded_text(chunk: &Chunk) -> String {
+    let mut text = String::with_capacity(chunk.content.len() + 128);
+    if let Some(context) = &chunk.context_before {
+        text.push_str(context);
+        text.push('\n');
+    }
+    text.push_str(&chunk.content);
+    if text.len() > MAX_EMBEDDED_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_EMBEDDED_BYTES));
+    }
+    text
+}
