@@ -18,6 +18,9 @@ const BYTES_PER_HIT: usize = 130;
 /// A snippet shorter than this says nothing: hits that would get less wait for the next page.
 const SHORTEST_SNIPPET: usize = 120;
 
+/// Copies named at most; of more there is only a number.
+const MOST_COPIES: usize = 3;
+
 /// So many of the first hits get twice the room of the others.
 const FIRST_HITS: usize = 3;
 
@@ -35,20 +38,29 @@ pub(super) struct FoundCode {
     repository: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     symbol: Option<String>,
+    /// Where the same lines stand in other repositories.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also_in: Vec<String>,
     score: f64,
     snippet: String,
 }
 
 /// As many of the hits as the budget in bytes has room for, the first one in any case; the first ones get more of it.
 pub(super) fn fit(hits: Vec<Hit>, words: &[(String, u32)], budget: usize) -> Vec<FoundCode> {
-    let several = hits.iter().any(|hit| hit.repository_id != hits[0].repository_id);
+    let several = hits
+        .iter()
+        .any(|hit| hit.repository_id != hits[0].repository_id || !hit.also_in.is_empty());
     let mut left = budget.saturating_sub(BYTES_AROUND);
     let mut found: Vec<FoundCode> = Vec::with_capacity(hits.len());
     let count = hits.len();
     for (rank, hit) in hits.into_iter().enumerate() {
         let repository = several.then(|| visible(&hit.repository_root));
         let symbol = hit.symbol.as_deref().map(visible);
-        let named = hit.path.len() + symbol.as_deref().map_or(0, str::len) + repository.as_deref().map_or(0, str::len);
+        let also_in = copies(&hit);
+        let named = hit.path.len()
+            + symbol.as_deref().map_or(0, str::len)
+            + repository.as_deref().map_or(0, str::len)
+            + also_in.iter().map(|place| place.len() + 3).sum::<usize>();
         let room = left.saturating_sub(BYTES_PER_HIT + named);
         if room < SHORTEST_SNIPPET && rank > 0 {
             break;
@@ -71,11 +83,37 @@ pub(super) fn fit(hits: Vec<Hit>, words: &[(String, u32)], budget: usize) -> Vec
             lines: format!("{}-{}", hit.start_line, hit.end_line),
             repository,
             symbol,
+            also_in,
             score: (f64::from(hit.score) * 100.0).round() / 100.0,
             snippet,
         });
     }
     found
+}
+
+/// The directory of the other repository where path and lines are those of the hit, else all of the place.
+fn copies(hit: &Hit) -> Vec<String> {
+    let mut places: Vec<String> = hit
+        .also_in
+        .iter()
+        .take(MOST_COPIES)
+        .map(|place| {
+            let root = &place.repository_root;
+            let here = (&hit.path, hit.start_line, hit.end_line);
+            if (&place.path, place.start_line, place.end_line) == here {
+                visible(root)
+            } else {
+                visible(&format!(
+                    "{root}/{}:{}-{}",
+                    place.path, place.start_line, place.end_line
+                ))
+            }
+        })
+        .collect();
+    if hit.also_in.len() > MOST_COPIES {
+        places.push(format!("and {} more", hit.also_in.len() - MOST_COPIES));
+    }
+    places
 }
 
 /// A hit may stand for several neighbouring chunks, so its lines go with the chunk's id.
@@ -93,6 +131,8 @@ pub(super) fn parse_reference(reference: &str) -> Option<(Uuid, (u32, u32))> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use quarry_codebase::Elsewhere;
+
     use super::*;
 
     fn hit(rank: u32, lines: usize) -> Hit {
@@ -109,6 +149,7 @@ mod tests {
             end_line: 40,
             score: 0.72,
             content: "    let value = \"a line of code\";\n".repeat(lines),
+            also_in: Vec::new(),
         }
     }
 
@@ -153,5 +194,24 @@ mod tests {
         let hits = fit(vec![hit(0, 3)], &[], 4_500);
         assert_eq!(hits[0].snippet.lines().count(), 3);
         assert_eq!(serde_json::to_value(&hits[0]).unwrap()["score"].to_string(), "0.72");
+    }
+
+    #[test]
+    fn copies_in_other_repositories_are_named_as_shortly_as_they_can_be() {
+        let place = |number: u32, path: &str| Elsewhere {
+            repository_id: Uuid::from_u128(u128::from(number)),
+            repository_name: "app".to_owned(),
+            repository_root: format!("/src/app_{number}"),
+            path: path.to_owned(),
+            start_line: 1,
+            end_line: 40,
+        };
+        let mut copied = hit(0, 3);
+        copied.also_in = vec![place(1, &copied.path), place(2, "moved.rs")];
+        assert_eq!(copies(&copied), ["/src/app_1", "/src/app_2/moved.rs:1-40"]);
+        copied.also_in = (0..9).map(|number| place(number, "moved.rs")).collect();
+        assert_eq!(copies(&copied).last().unwrap(), "and 6 more");
+        let shown = fit(vec![copied], &[], 4_500);
+        assert_eq!(shown[0].repository.as_deref(), Some("/src/app"));
     }
 }

@@ -46,8 +46,8 @@ pub use repositories::{
     mark_failed, mark_in_progress, record_walk, repositories,
 };
 pub use search::{
-    CandidateCounts, Degraded, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchOutcome, SearchRequest, SearchTimings,
-    VectorScan, search,
+    CandidateCounts, Degraded, Elsewhere, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchOutcome, SearchRequest,
+    SearchTimings, VectorScan, search,
 };
 pub use vector_index::{
     Decision, IndexAdvice, IndexInUse, RebuildMode, RebuildReason, Rebuilt, VectorIndexHealth, rebuild_vector_index,

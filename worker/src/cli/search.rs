@@ -124,7 +124,7 @@ async fn search(
 }
 
 fn describe(hit: &Hit) -> serde_json::Value {
-    json!({
+    let mut described = json!({
         "repository": hit.repository_root,
         "path": hit.path,
         "start_line": hit.start_line,
@@ -133,7 +133,22 @@ fn describe(hit: &Hit) -> serde_json::Value {
         "symbol": hit.symbol,
         "score": (f64::from(hit.score) * 1000.0).round() / 1000.0,
         "content": hit.content,
-    })
+    });
+    if !hit.also_in.is_empty() {
+        described["also_in"] = hit
+            .also_in
+            .iter()
+            .map(|place| {
+                json!({
+                    "repository": place.repository_root,
+                    "path": place.path,
+                    "start_line": place.start_line,
+                    "end_line": place.end_line,
+                })
+            })
+            .collect();
+    }
+    described
 }
 
 fn print(hits: &[Hit]) -> Result<()> {
@@ -157,6 +172,10 @@ fn print(hits: &[Hit]) -> Result<()> {
         }
         if lines.len() > SHOWN_LINES {
             output::line("      …")?;
+        }
+        if !hit.also_in.is_empty() {
+            let roots: Vec<&str> = hit.also_in.iter().map(|place| place.repository_root.as_str()).collect();
+            output::line(output::printable(&format!("      also in {}", roots.join(", "))))?;
         }
         output::line("")?;
     }

@@ -20,6 +20,8 @@ pub(crate) struct Candidate {
     pub defines: Vec<String>,
     pub start_line: u32,
     pub end_line: u32,
+    /// Equal for equal texts.
+    pub text_hash: Vec<u8>,
     pub bm25: f32,
     pub cosine: Option<f32>,
 }
@@ -55,6 +57,7 @@ pub(crate) async fn fetch_candidates(
             defines: row.defines,
             start_line: line(row.start_line),
             end_line: line(row.end_line),
+            text_hash: row.text_hash,
             bm25: scored.get(&row.number).map_or(0.0, |scored| scored.score),
             cosine: row.distance.map(similarity),
         })
@@ -70,4 +73,24 @@ pub(crate) fn line(stored: i32) -> u32 {
 #[allow(clippy::cast_possible_truncation)] // a cosine: seven digits are plenty
 fn similarity(distance: f64) -> f32 {
     (1.0 - distance) as f32
+}
+
+#[cfg(test)]
+impl Candidate {
+    /// A candidate of whose place alone something is known.
+    pub(crate) fn at(path: &str, start_line: u32, end_line: u32) -> Candidate {
+        Candidate {
+            number: i64::from(start_line),
+            id: Uuid::nil(),
+            repository_id: Uuid::nil(),
+            path: path.to_owned(),
+            symbol: None,
+            defines: Vec::new(),
+            start_line,
+            end_line,
+            text_hash: Vec::new(),
+            bm25: 0.0,
+            cosine: None,
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod candidates;
+mod copies;
 mod fusion;
 mod outcome;
 mod path_filter;
@@ -14,6 +15,6 @@ mod run;
 mod understand;
 mod vectors;
 
-pub use outcome::{CandidateCounts, Degraded, Hit, SearchOutcome, SearchTimings, VectorScan};
+pub use outcome::{CandidateCounts, Degraded, Elsewhere, Hit, SearchOutcome, SearchTimings, VectorScan};
 pub use request::{MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchRequest};
 pub use run::search;

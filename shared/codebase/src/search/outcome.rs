@@ -48,6 +48,25 @@ pub struct Hit {
     pub score: f32,
     /// The text of these lines.
     pub content: String,
+    /// Other repositories of the project that hold the same text; empty when the search was for certain repositories.
+    pub also_in: Vec<Elsewhere>,
+}
+
+/// Where the text of a hit stands once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The other repository.
+    pub repository_id: Uuid,
+    /// Its name.
+    pub repository_name: String,
+    /// Its directory on its machine.
+    pub repository_root: String,
+    /// The file, relative to that directory.
+    pub path: String,
+    /// First line there, from 1.
+    pub start_line: u32,
+    /// Last line there, inclusive.
+    pub end_line: u32,
 }
 
 /// A reason why an answer is not the best one.

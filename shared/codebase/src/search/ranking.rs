@@ -265,23 +265,14 @@ fn ratio(part: usize, whole: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::super::understand::understand;
     use super::*;
 
     fn candidate(path: &str, start_line: u32, defines: &[&str]) -> Candidate {
         Candidate {
-            number: i64::from(start_line),
-            id: Uuid::nil(),
-            repository_id: Uuid::nil(),
-            path: path.to_owned(),
             symbol: defines.first().map(|name| (*name).to_owned()),
             defines: defines.iter().map(|name| (*name).to_owned()).collect(),
-            start_line,
-            end_line: start_line + 9,
-            bm25: 0.0,
-            cosine: None,
+            ..Candidate::at(path, start_line, start_line + 9)
         }
     }
 

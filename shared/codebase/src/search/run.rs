@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::answer::answer;
 use super::candidates::fetch_candidates;
+use super::copies::{Distinct, alone, merge_copies};
 use super::fusion::{Evidence, LexicalShare, fuse};
 use super::outcome::{CandidateCounts, Degraded, SearchOutcome, SearchTimings, VectorScan};
 use super::path_filter::allowed_files;
@@ -113,7 +114,12 @@ async fn search_in(
     let share = lexical_share(request.mode, question.kind, query_vector.is_some());
     let fused = fuse(&evidence, share, nearest.cosine_floor);
     let ranked = rank(question, request.mode, candidates, &fused);
-    let (hits, more) = answer(connection, ranked, request.offset as usize, request.limit as usize).await?;
+    let distinct: Vec<Distinct> = if request.repository_ids.is_empty() {
+        merge_copies(ranked)
+    } else {
+        ranked.into_iter().map(alone).collect()
+    };
+    let (hits, more) = answer(connection, distinct, request.offset as usize, request.limit as usize).await?;
     timings.ranking = lap.take();
 
     Ok(SearchOutcome {

@@ -61,6 +61,14 @@ impl Project {
             .unwrap()
     }
 
+    /// Publishes into another repository of the project, at `root`.
+    pub(crate) async fn publish_into(&self, root: &str, files: Vec<NewFile>) {
+        let name = root.rsplit('/').next().unwrap();
+        let id = ensure_repository(&self.pool, "host", root, name).await.unwrap().id;
+        let fence = lane(&self.pool, id).await;
+        replace_files(&self.pool, &fence, id, files, &[]).await.unwrap();
+    }
+
     pub(crate) async fn hits(&self, request: &SearchRequest) -> Vec<Hit> {
         search(&self.pool, request).await.unwrap().hits
     }

@@ -1,8 +1,8 @@
 //! Words, names and paths: what is asked for is found, and it stands where a reader looks first.
 
-use quarry_codebase::{CodebaseError, SearchMode, SearchRequest, search};
+use quarry_codebase::{CodebaseError, Hit, SearchMode, SearchRequest, search};
 
-use crate::corpus::{empty_project, file, lexical, paths, project};
+use crate::corpus::{code_base, empty_project, file, lexical, paths, project};
 
 #[tokio::test]
 async fn identifiers_are_found_by_their_words() {
@@ -176,4 +176,46 @@ async fn what_nobody_wrote_is_not_found() {
     let project = project().await;
     assert!(project.hits(&lexical("xylophone")).await.is_empty());
     assert!(empty_project().await.hits(&lexical("job")).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_same_code_in_several_repositories_is_one_hit_that_names_them() {
+    let project = project().await;
+    let alone = project.hits(&lexical("claim_job worker")).await;
+    let mut roots = vec!["/src/app".to_owned()];
+    for number in 1..5 {
+        let root = format!("/src/worktree_{number}");
+        project.publish_into(&root, code_base()).await;
+        roots.push(root);
+    }
+    let hits = project.hits(&lexical("claim_job worker")).await;
+    let places = |hits: &[Hit]| -> Vec<(String, u32, u32)> {
+        hits.iter()
+            .map(|hit| (hit.path.clone(), hit.start_line, hit.end_line))
+            .collect()
+    };
+    assert_eq!(places(&hits), places(&alone), "as if there were one repository");
+    for hit in &hits {
+        let mut of_hit: Vec<String> = hit.also_in.iter().map(|place| place.repository_root.clone()).collect();
+        of_hit.push(hit.repository_root.clone());
+        of_hit.sort();
+        assert_eq!(of_hit, roots);
+        assert!(
+            hit.also_in
+                .iter()
+                .all(|place| (&place.path, place.start_line) == (&hit.path, hit.start_line))
+        );
+    }
+
+    let asked = SearchRequest {
+        repository_ids: vec![project.repository],
+        ..lexical("claim_job worker")
+    };
+    let filtered = project.hits(&asked).await;
+    assert_eq!(places(&filtered), places(&alone));
+    assert!(
+        filtered
+            .iter()
+            .all(|hit| hit.also_in.is_empty() && hit.repository_id == project.repository)
+    );
 }
