@@ -1,6 +1,7 @@
 //! What Quarry promises to the person at the command line, each promise with the test that would notice it broken.
 #![allow(clippy::unwrap_used)] // tests
 
+mod branches;
 mod checking;
 mod configuration;
 mod embedded;
