@@ -1,5 +1,6 @@
 //! The fence of a lane: the number of the latest claim, kept where the side effect happens. A claimer raises it before
 //! it reads its first file; every publishing transaction asks for it and fails when a newer claim stands there.
+//! Both questions are functions of the database: see migrations/project/0005_fence_functions.sql.
 //! Never knows jobs or leases: lanes are names here, and their numbers come from the registry's global sequence.
 
 use sqlx::{PgConnection, PgPool};
@@ -16,47 +17,36 @@ pub struct Fence {
 }
 
 /// Makes `fence` the lane's highest, so that every earlier holder is refused from here on. Raising the same fence
-/// twice is fine. Waits for a publishing transaction of the lane that is just running.
+/// twice is fine. Waits two seconds for a publishing transaction of the lane that is just running; one that a stopped
+/// worker or a dead network left open is ended then.
 ///
 /// # Errors
 /// [`CodebaseError::FenceLost`] when a higher one stands there already: drop the claim without touching anything.
 pub async fn raise_fence(pool: &PgPool, lane: &str, fence: i64) -> Result<(), CodebaseError> {
-    let raised = sqlx::query_scalar!(
-        "insert into codebase.fences as standing (lane, fence)
-         values ($1, $2)
-         on conflict (lane) do update
-         set fence = excluded.fence, raised_at = clock_timestamp()
-         where standing.fence <= excluded.fence
-         returning fence",
-        lane,
-        fence
-    )
-    .fetch_optional(pool)
-    .await?;
-    if raised.is_some() {
+    let standing = sqlx::query_scalar!(r#"select codebase.raise_fence($1, $2) as "standing!""#, lane, fence)
+        .fetch_one(pool)
+        .await?;
+    if standing == fence {
         return Ok(());
     }
-    let found = sqlx::query_scalar!("select fence from codebase.fences where lane = $1", lane)
-        .fetch_optional(pool)
-        .await?;
     Err(CodebaseError::FenceLost {
         lane: lane.to_owned(),
         held: fence,
-        found: found.unwrap_or(0),
+        found: standing,
     })
 }
 
 /// Holds the lane's fence until the transaction ends, if it is still the caller's. Nobody can raise it meanwhile.
 pub(crate) async fn hold_fence(connection: &mut PgConnection, held: &Fence) -> Result<(), CodebaseError> {
-    let found = sqlx::query_scalar!("select fence from codebase.fences where lane = $1 for share", held.lane)
-        .fetch_optional(connection)
+    let newer = sqlx::query_scalar!("select codebase.hold_fence($1, $2)", held.lane, held.fence)
+        .fetch_one(connection)
         .await?;
-    match found {
-        Some(fence) if fence == held.fence => Ok(()),
-        other => Err(CodebaseError::FenceLost {
+    match newer {
+        None => Ok(()),
+        Some(found) => Err(CodebaseError::FenceLost {
             lane: held.lane.clone(),
             held: held.fence,
-            found: other.unwrap_or(0),
+            found,
         }),
     }
 }

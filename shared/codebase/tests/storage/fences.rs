@@ -44,6 +44,40 @@ async fn raising_waits_for_the_publication_that_holds_the_fence() {
 }
 
 #[tokio::test]
+async fn a_publication_that_hangs_is_ended_by_the_next_claim() {
+    let project = project().await;
+    let mut hanging = project.pool.begin().await.unwrap();
+    sqlx::query("select codebase.hold_fence($1, $2)")
+        .bind(&project.fence.lane)
+        .bind(project.fence.fence)
+        .execute(&mut *hanging)
+        .await
+        .unwrap();
+    let newer = project.fence.fence + 1;
+    raise_fence(&project.pool, &project.fence.lane, newer).await.unwrap();
+    assert!(hanging.commit().await.is_err(), "its session is over");
+}
+
+#[tokio::test]
+async fn a_late_claim_does_not_end_the_publication_of_a_newer_one() {
+    let project = project().await;
+    let lane = &project.fence.lane;
+    raise_fence(&project.pool, lane, 9).await.unwrap();
+    let mut publication = project.pool.begin().await.unwrap();
+    sqlx::query("select codebase.hold_fence($1, 9)")
+        .bind(lane)
+        .execute(&mut *publication)
+        .await
+        .unwrap();
+    let late = raise_fence(&project.pool, lane, 8).await;
+    assert!(
+        matches!(late, Err(CodebaseError::FenceLost { found: 9, .. })),
+        "{late:?}"
+    );
+    publication.commit().await.unwrap();
+}
+
+#[tokio::test]
 async fn only_old_fences_of_removed_repositories_are_swept() {
     let project = project().await;
     project.publish(vec![file("a.rs", &["one"])], &[]).await;
