@@ -93,6 +93,29 @@ pub async fn file_states(
     Ok(files.map(|file| (file.path.clone(), file)).collect())
 }
 
+/// How many files and chunks the index holds below a directory; `""` is the root.
+///
+/// # Errors
+/// [`CodebaseError::Database`] only.
+pub async fn files_below(pool: &PgPool, repository_id: Uuid, directory: &str) -> Result<(u64, u64), CodebaseError> {
+    // All paths below it and nothing else lie between these, bytewise: '0' is the character after '/'.
+    let (from, to) = match directory {
+        "" => (String::new(), "\u{10ffff}".to_owned()),
+        directory => (format!("{directory}/"), format!("{directory}0")),
+    };
+    let row = sqlx::query!(
+        r#"select count(*) as "files!", coalesce(sum(chunk_count), 0)::bigint as "chunks!"
+           from codebase.files
+           where repository_id = $1 and path >= $2 and path < $3"#,
+        repository_id,
+        from,
+        to
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.files.unsigned_abs(), row.chunks.unsigned_abs()))
+}
+
 /// Notes new stamps of files whose content is unchanged, so that the next sync need not read them again.
 /// A file that another lane published differently meanwhile is left as it is. Returns how many were noted.
 ///

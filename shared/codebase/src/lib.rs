@@ -32,7 +32,7 @@ pub use embeddings::{known_embeddings, prune_embeddings, store_embeddings};
 pub use error::CodebaseError;
 pub use fences::{Fence, fences, raise_fence, sweep_fences};
 pub use file_stamp::FileStamp;
-pub use files::{StoredFile, TouchedFile, file_states, stored_files, touch_files, walk_key};
+pub use files::{StoredFile, TouchedFile, file_states, files_below, stored_files, touch_files, walk_key};
 pub use forget_content::forget_content;
 pub use freshness::{Freshness, FreshnessState, Pending, freshness};
 pub use lexical::{MergedSegments, check_segments, merge_segments};

@@ -53,7 +53,7 @@ pub use settle_many::{Succeeded, settle_many};
 pub use ticket::{OpenLane, TicketState, TicketStatus, ticket_status};
 pub use ticket_runs::ticket_counts;
 pub use token_bucket::{Granted, Rate, take_tokens};
-pub use waiting::{WaitingFile, lane_fences, waiting_files};
+pub use waiting::{WaitingFile, lane_fences, waiting_below, waiting_files};
 pub use wakeup::{POLL_INTERVAL, WakeUp, Woken};
 pub use workers::{
     Beat, HEARTBEAT_INTERVAL, Lease, TIME_TO_LIVE, Worker, WorkerEntry, heartbeat, register_worker, retire_worker,

@@ -66,6 +66,27 @@ pub async fn waiting_files(
     Ok(files)
 }
 
+/// How many files below a directory wait; `""` is the root.
+///
+/// # Errors
+/// [`crate::QueueError::Database`] only.
+pub async fn waiting_below(pool: &PgPool, repository_id: Uuid, directory: &str) -> Result<u64> {
+    // All paths below it and nothing else lie between these, bytewise: '0' is the character after '/'.
+    let (from, to) = match directory {
+        "" => (String::new(), "\u{10ffff}".to_owned()),
+        directory => (format!("{directory}/"), format!("{directory}0")),
+    };
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from dirty_files where repository_id = $1 and path >= $2 and path < $3"#,
+        repository_id,
+        from,
+        to,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(count.unsigned_abs())
+}
+
 /// The fence that each lane of a repository was last claimed under.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod checking;
 mod configuration;
 mod embedded;
 mod embedding_failures;
+mod explaining;
 mod indexing;
 mod managing;
 mod refusals;

@@ -52,6 +52,8 @@ pub(super) enum Command {
     Status(Status),
     /// Compare the index with the tree, file by file, and say what differs
     Check(super::check::Arguments),
+    /// Say why a file or directory is, or is not, in the index
+    Why(super::why::Arguments),
     /// Prepare a Postgres server of your own: registry, extension and template
     Init(Init),
     /// Show the configuration in force

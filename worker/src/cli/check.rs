@@ -11,7 +11,7 @@ use quarry_registry::{Project, Registry};
 use serde_json::{Value, json};
 
 use super::output;
-use super::session::{Located, Session};
+use super::session::{Located, Session, canonical_as_far_as_possible};
 use crate::check::{Check, Checked};
 use crate::walk::WalkOptions;
 
@@ -96,8 +96,9 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
 
 async fn chosen(session: &Session, registry: &Registry, arguments: &Arguments) -> Result<(Project, Vec<Repository>)> {
     if let Some(path) = &arguments.path {
+        let below = canonical_as_far_as_possible(path)?;
         let located = session
-            .locate_above(registry, path, arguments.project.as_deref())
+            .locate_above(registry, &below, arguments.project.as_deref())
             .await?;
         let Located { project, repository } = located.with_context(|| {
             let path = path.display();

@@ -19,6 +19,7 @@ mod search;
 mod session;
 mod status;
 mod up;
+mod why;
 mod worker;
 
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Jobs(command) => jobs::run(&session, command).await,
         Command::Status(command) => status::run(&session, command).await,
         Command::Check(command) => check::run(&session, command).await,
+        Command::Why(command) => why::run(&session, command).await,
         Command::Init(command) => init::run(&session, command).await,
         Command::Config(command) => config::run(&session, &command),
         Command::Psql(command) => psql::run(&session, command).await,

@@ -39,6 +39,7 @@ impl Session {
         let directory = match &arguments.command {
             Command::Index(index) => Some(index.path.clone()),
             Command::Check(check) => check.path.clone().or_else(|| std::env::current_dir().ok()),
+            Command::Why(why) => Some(why.path.clone()),
             Command::Search(search) => search.index.clone().or_else(|| std::env::current_dir().ok()),
             Command::Up(up) => up.paths.first().cloned().or_else(|| std::env::current_dir().ok()),
             _ => std::env::current_dir().ok(),
@@ -161,8 +162,8 @@ impl Session {
         Ok(Located { project, repository })
     }
 
-    /// The indexed repository of this machine that lies at or above `path`, the closest one first. The path itself need not
-    /// exist.
+    /// The indexed repository of this machine that lies at or above `path`, which is absolute and has its links resolved;
+    /// the closest one first. The path itself need not exist.
     pub(super) async fn locate_above(
         &self,
         registry: &Registry,
@@ -174,7 +175,7 @@ impl Session {
             Some(name) => Some(registry.project(&ProjectName::parse(name)?).await?),
             None => None,
         };
-        for ancestor in canonical_as_far_as_possible(path)?.ancestors() {
+        for ancestor in path.ancestors() {
             let Some(root) = ancestor.to_str() else { continue };
             let project = match &named {
                 Some(project) => Some(project.clone()),
@@ -234,7 +235,7 @@ fn location(root: &Path) -> Result<String> {
 }
 
 /// The repository that holds `directory`: the closest ancestor with `.git` or `quarry.toml`, else the directory itself.
-fn repository_root(directory: impl AsRef<Path>) -> PathBuf {
+pub(super) fn repository_root(directory: impl AsRef<Path>) -> PathBuf {
     let directory = directory.as_ref();
     let start = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_path_buf());
     // The command itself says that a file is no repository; here it must not be taken for a directory.

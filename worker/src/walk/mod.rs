@@ -7,17 +7,21 @@
 
 mod content_rules;
 mod decode;
+mod explain;
 mod file_stamp;
 mod name_rules;
 mod path_rules;
 mod read_file;
 mod skip_reason;
 mod tree;
+mod which_rule;
 
+pub use explain::{LeftOut, explain};
 pub use path_rules::{PathRules, Verdict};
 pub use read_file::{FileText, ReadOutcome, read_file, read_stamped};
 pub use skip_reason::SkipReason;
 pub use tree::{Entry, WalkSummary, walk};
+pub use which_rule::IgnoreRule;
 
 use std::path::PathBuf;
 

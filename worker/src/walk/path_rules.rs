@@ -90,15 +90,22 @@ impl PathRules {
         if !is_plain_relative(relative) {
             return Verdict::Skip(SkipReason::NotUtf8Name);
         }
-        for (slash, _) in relative.match_indices('/') {
-            if let Some(reason) = self.refuse_existing(&relative[..slash], EntryKind::Directory) {
-                return Verdict::Skip(reason);
-            }
-        }
-        match self.refuse_existing(relative, EntryKind::File) {
-            Some(reason) => Verdict::Skip(reason),
+        match self.refusal(relative) {
+            Some((_, reason)) => Verdict::Skip(reason),
             None => Verdict::Index,
         }
+    }
+
+    /// What of the path is refused, and why: a directory above it, or the path itself.
+    pub(super) fn refusal<'path>(&mut self, relative: &'path str) -> Option<(&'path str, SkipReason)> {
+        for (slash, _) in relative.match_indices('/') {
+            let directory = &relative[..slash];
+            if let Some(reason) = self.refuse_existing(directory, EntryKind::Directory) {
+                return Some((directory, reason));
+            }
+        }
+        let reason = self.refuse_existing(relative, EntryKind::File)?;
+        Some((relative, reason))
     }
 
     fn refuse_existing(&mut self, relative: &str, missing_as: EntryKind) -> Option<SkipReason> {
@@ -154,7 +161,7 @@ impl PathRules {
 
 /// Ignore files above the root speak for it only where it is a part of a git repository. Elsewhere a stray one, in a home
 /// directory say, would silently empty the index.
-fn lies_in_a_larger_repository(root: &Path) -> bool {
+pub(super) fn lies_in_a_larger_repository(root: &Path) -> bool {
     !root.join(".git").exists() && root.ancestors().skip(1).any(|above| above.join(".git").exists())
 }
 
