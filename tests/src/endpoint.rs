@@ -37,6 +37,7 @@ pub struct ReservedEndpoint {
 
 struct State {
     texts: AtomicUsize,
+    asked: Mutex<Vec<String>>,
     held: AtomicUsize,
     /// Requests wait once this many texts have been asked for.
     limit: watch::Sender<usize>,
@@ -66,6 +67,12 @@ impl FakeEndpoint {
     #[must_use]
     pub fn texts(&self) -> usize {
         self.state.texts.load(Ordering::SeqCst)
+    }
+
+    /// Every text it has been asked for, in the order in which it answered.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.state.asked.lock().unwrap().clone()
     }
 
     /// How many requests wait for [`FakeEndpoint::release`].
@@ -142,6 +149,7 @@ impl ReservedEndpoint {
         };
         let state = Arc::new(State {
             texts: AtomicUsize::new(0),
+            asked: Mutex::default(),
             held: AtomicUsize::new(0),
             limit: watch::Sender::new(usize::MAX),
             answer: Mutex::new(answer),
@@ -178,6 +186,11 @@ async fn embed(state: &State, body: &[u8]) -> Response {
         let may_go_on = |limit: &usize| state.texts.load(Ordering::SeqCst) < *limit;
         state.limit.subscribe().wait_for(may_go_on).await.unwrap();
         drop(waiting);
+        state
+            .asked
+            .lock()
+            .unwrap()
+            .extend(texts.iter().map(|text| (*text).to_owned()));
         state.texts.fetch_add(texts.len(), Ordering::SeqCst);
     }
     let answer = state.answer.lock().unwrap().clone();

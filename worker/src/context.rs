@@ -29,6 +29,8 @@ pub struct Context {
     pub lease: Duration,
     /// Time between two heartbeats.
     pub heartbeat: Duration,
+    /// How long running jobs may go on when the process is told to stop.
+    pub grace: Duration,
 }
 
 impl Context {
@@ -45,6 +47,7 @@ impl Context {
             max_attempts: config.max_attempts(),
             lease: config.worker_lease(),
             heartbeat: config.worker_heartbeat(),
+            grace: config.worker_grace(),
         }
     }
 }

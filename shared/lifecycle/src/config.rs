@@ -188,6 +188,12 @@ impl Config {
         self.seconds(Key::WorkerHeartbeat)
     }
 
+    /// How long running jobs may go on after the signal to stop.
+    #[must_use]
+    pub fn worker_grace(&self) -> Duration {
+        self.seconds(Key::WorkerGrace)
+    }
+
     /// Attempts after which a failing job is parked; at least 1.
     #[must_use]
     pub fn max_attempts(&self) -> i16 {

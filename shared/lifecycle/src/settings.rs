@@ -22,6 +22,7 @@ pub enum Key {
     WorkerConcurrency,
     WorkerLease,
     WorkerHeartbeat,
+    WorkerGrace,
     QueueMaxAttempts,
     IndexMaxFileBytes,
     IndexBatchChunks,
@@ -119,7 +120,7 @@ impl Setting {
 }
 
 /// Every setting there is.
-pub static SETTINGS: [Setting; 24] = [
+pub static SETTINGS: [Setting; 25] = [
     setting(
         Key::Home,
         "home",
@@ -234,6 +235,16 @@ pub static SETTINGS: [Setting; 24] = [
         Value("2"),
         "Seconds between two heartbeats of a worker; at most half of worker.lease_s, so that a single lost one does \
          not end the lease.",
+    ),
+    setting(
+        Key::WorkerGrace,
+        "worker.grace_s",
+        "QUARRY_WORKER_GRACE_S",
+        Number { min: 0, max: 300 },
+        Value("5"),
+        "Seconds that running jobs may go on after the signal to stop; what is not done then goes back to the queue at \
+         once. Loads hand back the rest of their lane within a second or two; five also see a sync of a large tree \
+         through, and are less than the ten after which service managers kill.",
     ),
     setting(
         Key::QueueMaxAttempts,

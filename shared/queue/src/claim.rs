@@ -92,12 +92,12 @@ impl ClaimFilter {
         self
     }
 
-    fn kind_words(&self) -> Vec<&'static str> {
+    pub(crate) fn kind_words(&self) -> Vec<&'static str> {
         self.kinds.iter().map(|kind| kind.as_str()).collect()
     }
 
     /// Each place once, last the one for what any host can do.
-    fn distinct_hosts(&self) -> Vec<&str> {
+    pub(crate) fn distinct_hosts(&self) -> Vec<&str> {
         let mut hosts: Vec<&str> = Vec::with_capacity(self.hosts.len() + 1);
         for host in self.hosts.iter().map(String::as_str).chain([""]) {
             if !hosts.contains(&host) {
@@ -107,7 +107,7 @@ impl ClaimFilter {
         hosts
     }
 
-    fn default_limit(&self) -> Option<i32> {
+    pub(crate) fn default_limit(&self) -> Option<i32> {
         self.leases_per_project.map(|leases| i32::from(leases.get()))
     }
 }

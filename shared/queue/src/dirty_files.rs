@@ -40,6 +40,29 @@ pub async fn dirty_files(pool: &PgPool, claim: &Claim, after: Option<&str>, limi
     Ok(files)
 }
 
+/// The same, of files that somebody saved: to be processed before what a sync marked, so that a save in a lane that is
+/// being loaded does not wait for all of it. They are among [`dirty_files`] as well.
+pub async fn saved_files(pool: &PgPool, claim: &Claim, after: Option<&str>, limit: u32) -> Result<Vec<DirtyFile>> {
+    let files = sqlx::query_as!(
+        DirtyFile,
+        "select path, revision
+         from dirty_files
+         where repository_id = $1
+             and shard = $2
+             and path > $3
+             and not from_sync
+         order by path
+         limit $4",
+        claim.lane.repository_id,
+        claim.lane.shard,
+        after.unwrap_or_default(),
+        i64::from(limit),
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(files)
+}
+
 /// Deletes exactly the revisions that were processed, so that a long run drains as it goes and its successor does not
 /// start over. False: the lease is lost and nothing was deleted.
 pub async fn drop_dirty(pool: &PgPool, claim: &Claim, processed: &[DirtyFile]) -> Result<bool> {

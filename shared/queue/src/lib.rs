@@ -18,6 +18,7 @@ mod settle;
 mod settle_decision;
 mod settle_many;
 mod turns;
+mod who_waits;
 
 mod rescue;
 mod token_bucket;
@@ -35,7 +36,7 @@ mod error;
 
 pub use cancel::{cancel_job, cancel_ticket, retry_job};
 pub use claim::{CLAIM_LIMIT, Claim, ClaimFilter, claim, holds, next_due};
-pub use dirty_files::{DirtyFile, dirty_files, drop_dirty};
+pub use dirty_files::{DirtyFile, dirty_files, drop_dirty, saved_files};
 pub use enqueue::{SyncRequest, Ticket, enqueue_rebuild, enqueue_sync};
 pub use error::{QueueError, Result};
 pub use lane::{JobKind, Lane, Priority, SHARDS, shard_of};
@@ -55,6 +56,7 @@ pub use ticket_runs::ticket_counts;
 pub use token_bucket::{Granted, Rate, take_tokens};
 pub use waiting::{WaitingFile, lane_fences, waiting_below, waiting_files};
 pub use wakeup::{POLL_INTERVAL, WakeUp, Woken};
+pub use who_waits::{Waiting, who_waits};
 pub use workers::{
     Beat, HEARTBEAT_INTERVAL, Lease, TIME_TO_LIVE, Worker, WorkerEntry, heartbeat, register_worker, retire_worker,
     workers, workers_alive,

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::Result;
 
-/// What each successful run of the ticket's lanes counted since the ticket was issued, in the order they ended.
+/// What each run of the ticket's lanes counted since the ticket was issued, in the order they ended: also those that were
+/// handed back or failed, which had brought a part of their files into the index before.
 ///
 /// # Errors
 /// [`crate::QueueError::Database`] only. An unknown ticket has no runs.
@@ -18,7 +19,6 @@ pub async fn ticket_counts(pool: &PgPool, ticket_id: Uuid) -> Result<Vec<Value>>
          join runs on runs.job_id = ticket_waits.job_id
          where tickets.id = $1
              and runs.finished_at >= tickets.created_at
-             and runs.outcome = 'succeeded'
          order by runs.finished_at",
         ticket_id,
     )

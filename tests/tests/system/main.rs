@@ -13,6 +13,7 @@ mod refusals;
 mod searching;
 mod skipping;
 mod stamps;
+mod taking_turns;
 mod workers;
 
 use system_tests::{FakeEndpoint, Installation};

@@ -1,21 +1,25 @@
 //! Brings the dirty files of one lane into the index. The pipeline publishes in batches and drops the marks of each batch,
-//! so a crash repeats at most one of them.
+//! so a crash repeats at most one of them. A long lane is handed back between batches when others wait: see
+//! pipeline/share.rs.
 
 use std::sync::Arc;
 
-use super::{Finished, JobError, Run};
-use crate::pipeline::{Pipeline, StageTimes};
+use quarry_queue::Waiting;
+use uuid::Uuid;
 
-pub(super) async fn index_files(run: &Run) -> Result<Finished, JobError> {
+use super::{Afterwards, JobError, Run};
+use crate::pipeline::{Counts, Pipeline, Share, StageTimes};
+
+pub(super) async fn index_files(run: &Run) -> Result<Afterwards, JobError> {
     // An endpoint that is slow or gone may keep the pipeline waiting for minutes. Whatever is cut off here is not published,
     // or published and found again by the next run.
     tokio::select! {
-        finished = index_lane(run) => finished,
+        ended = index_lane(run) => ended,
         () = run.stop.cancelled() => Err(JobError::Stopped),
     }
 }
 
-async fn index_lane(run: &Run) -> Result<Finished, JobError> {
+async fn index_lane(run: &Run) -> Result<Afterwards, JobError> {
     let (repository, root) = run.repository().await?;
     let client = run.context.embedding.client().await?;
     let model = client.probe().await?;
@@ -32,21 +36,37 @@ async fn index_lane(run: &Run) -> Result<Finished, JobError> {
         client,
         model: model.model,
         times: Arc::new(StageTimes::default()),
+        share: Share::begin(),
     };
-    let counts = pipeline.index_dirty_files().await?;
-    while quarry_codebase::merge_segments(&pipeline.database, repository.id)
-        .await?
-        .is_some()
-    {
-        run.check_stop()?;
+    let indexed = pipeline.index_dirty_files().await;
+    run.count(&Counts {
+        stage_ms: pipeline.times.millis(),
+        ..Counts::default()
+    });
+    indexed?;
+    if pipeline.share.has_rest() || !merge_all_segments(run, repository.id).await? {
+        return Ok(Afterwards::RestOfLane);
     }
     // While other lanes still load, an index would be built from too little: the last one asks for it.
     let (queue, lane) = (run.context.registry.pool(), &run.claim.lane);
     let pending = quarry_queue::pending(queue, lane.project_id, None).await?;
     let is_last = !pending.sync && pending.lanes <= 1;
-    let wants_vector_index = is_last && super::is_vector_index_outdated(&pipeline.database).await?;
-    Ok(Finished {
-        counts,
-        wants_vector_index,
-    })
+    if is_last && super::is_vector_index_outdated(&run.database).await? {
+        return Ok(Afterwards::RebuildVectorIndex);
+    }
+    Ok(Afterwards::Nothing)
+}
+
+/// False: somebody came to wait meanwhile. At least one merge is done each time, so that all are in the end.
+async fn merge_all_segments(run: &Run, repository_id: Uuid) -> Result<bool, JobError> {
+    while quarry_codebase::merge_segments(&run.database, repository_id)
+        .await?
+        .is_some()
+    {
+        run.check_stop()?;
+        if run.finish_soon.is_cancelled() || run.who_waits().await? == Waiting::Urgent {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

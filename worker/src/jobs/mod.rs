@@ -7,11 +7,12 @@ mod remove_repository;
 mod sync_repository;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use quarry_codebase::{CodebaseError, Decision, Fence, IndexingStatus, Repository};
 use quarry_embedding::EmbeddingError;
-use quarry_queue::{Claim, JobKind, QueueError};
+use quarry_queue::{Claim, ClaimFilter, JobKind, QueueError, Waiting};
 use quarry_registry::{PgPool, Project, ProjectId, RegistryError};
 use tokio_util::sync::CancellationToken;
 
@@ -28,13 +29,35 @@ pub(crate) struct Run {
     pub(crate) database: PgPool,
     /// Set when the lease is lost, the job is cancelled or the process is told to stop.
     pub(crate) stop: CancellationToken,
+    /// Set when the process is about to stop: whoever can leave the rest to others does so.
+    pub(crate) finish_soon: CancellationToken,
+    /// What this worker claims, and so who waits for it.
+    filter: Arc<ClaimFilter>,
+    counts: Mutex<Counts>,
 }
 
-/// What a finished run hands to its settlement.
-#[derive(Debug, Default)]
-pub(crate) struct Finished {
+/// What its worker can tell a run while it goes on.
+#[derive(Clone, Default)]
+pub(crate) struct Signals {
+    /// End now; nothing more is published.
+    pub(crate) stop: CancellationToken,
+    /// Come to an end: publish what is in hand and leave the rest.
+    pub(crate) finish_soon: CancellationToken,
+}
+
+/// What follows a run that went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    Nothing,
+    RebuildVectorIndex,
+    /// The run gave way to others: the rest of its lane is still to be done.
+    RestOfLane,
+}
+
+/// How a run ended, and what it had done by then: a run that fails or gives way may have brought files into the index.
+pub(crate) struct Ended {
     pub(crate) counts: Counts,
-    pub(crate) wants_vector_index: bool,
+    pub(crate) result: Result<Afterwards, JobError>,
 }
 
 /// Why a run ended early.
@@ -96,23 +119,42 @@ impl From<EmbeddingError> for JobError {
 }
 
 /// Does the work of one claim.
-pub(crate) async fn run(context: &Context, claim: &Claim, stop: CancellationToken) -> Result<Finished, JobError> {
-    let project = context.registry.project_by_id(ProjectId(claim.lane.project_id)).await?;
-    let database = context.registry.database(&project).await?;
-    quarry_codebase::raise_fence(&database, &claim.lane.name(), claim.fence).await?;
-    let run = Run {
-        context: context.clone(),
-        claim: claim.clone(),
-        project,
-        database,
-        stop,
+pub(crate) async fn run(context: &Context, filter: &Arc<ClaimFilter>, claim: &Claim, signals: Signals) -> Ended {
+    let run = match begin(context, filter, claim, signals).await {
+        Ok(run) => run,
+        Err(error) => {
+            return Ended {
+                counts: Counts::default(),
+                result: Err(error),
+            };
+        }
     };
-    match claim.lane.kind {
+    let result = match claim.lane.kind {
         JobKind::SyncRepository => sync_repository::sync_repository(&run).await,
         JobKind::IndexFiles => index_files::index_files(&run).await,
         JobKind::RebuildVectorIndex => rebuild_vector_index::rebuild_vector_index(&run).await,
         JobKind::RemoveRepository => remove_repository::remove_repository(&run).await,
+    };
+    Ended {
+        counts: run.counts(),
+        result,
     }
+}
+
+async fn begin(context: &Context, filter: &Arc<ClaimFilter>, claim: &Claim, signals: Signals) -> Result<Run, JobError> {
+    let project = context.registry.project_by_id(ProjectId(claim.lane.project_id)).await?;
+    let database = context.registry.database(&project).await?;
+    quarry_codebase::raise_fence(&database, &claim.lane.name(), claim.fence).await?;
+    Ok(Run {
+        context: context.clone(),
+        claim: claim.clone(),
+        project,
+        database,
+        stop: signals.stop,
+        finish_soon: signals.finish_soon,
+        filter: filter.clone(),
+        counts: Mutex::default(),
+    })
 }
 
 /// Keeps status and counters of the repository true after a lane was settled: failed with its reason, or completed when
@@ -191,6 +233,22 @@ impl Run {
             lane: self.claim.lane.name(),
             fence: self.claim.fence,
         }
+    }
+
+    /// Notes what was done, for the history.
+    pub(crate) fn count(&self, counts: &Counts) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(counts);
+    }
+
+    /// What was noted so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who would be served if this run handed its lane back.
+    pub(crate) async fn who_waits(&self) -> Result<Waiting, JobError> {
+        let queue = self.context.registry.pool();
+        Ok(quarry_queue::who_waits(queue, &self.claim, &self.filter).await?)
     }
 
     /// The error to end with when the run was told to stop.

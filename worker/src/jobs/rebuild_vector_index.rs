@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use quarry_codebase::RebuildMode;
 
-use super::{Finished, JobError, Run};
-use crate::pipeline::{Stage, StageTimes};
+use super::{Afterwards, JobError, Run};
+use crate::pipeline::{Counts, Stage, StageTimes};
 
-pub(super) async fn rebuild_vector_index(run: &Run) -> Result<Finished, JobError> {
+pub(super) async fn rebuild_vector_index(run: &Run) -> Result<Afterwards, JobError> {
     let times = StageTimes::default();
     let started = Instant::now();
     let built = tokio::select! {
@@ -17,7 +17,9 @@ pub(super) async fn rebuild_vector_index(run: &Run) -> Result<Finished, JobError
     };
     times.add_since(Stage::Index, started);
     tracing::info!(project = %run.project.name.as_str(), outcome = ?built, "vector index: {built:?}");
-    let mut finished = Finished::default();
-    finished.counts.stage_ms = times.millis();
-    Ok(finished)
+    run.count(&Counts {
+        stage_ms: times.millis(),
+        ..Counts::default()
+    });
+    Ok(Afterwards::Nothing)
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use self::compare::{Compared, Paired, Walked, compare};
 use self::findings::Findings;
 use self::known_files::InWalkOrder;
-use super::{Finished, JobError, Run};
+use super::{Afterwards, JobError, Run};
 use crate::git::git_state;
 use crate::pipeline::{Counts, Stage, StageTimes};
 use crate::walk::{Entry, SkipReason, WalkOptions, walk};
@@ -30,7 +30,7 @@ const ENTRIES_PER_MESSAGE: usize = 128;
 /// Messages the walk may be ahead of the comparison.
 const MESSAGES_AHEAD: usize = 8;
 
-pub(super) async fn sync_repository(run: &Run) -> Result<Finished, JobError> {
+pub(super) async fn sync_repository(run: &Run) -> Result<Afterwards, JobError> {
     let (repository, root) = run.repository().await?;
     quarry_codebase::mark_in_progress(&run.database, &run.fence(), repository.id).await?;
     if run.claim.full {
@@ -56,13 +56,11 @@ pub(super) async fn sync_repository(run: &Run) -> Result<Finished, JobError> {
 
     let skipped = &counts.files_skipped;
     quarry_codebase::record_walk(&run.database, &run.fence(), repository.id, skipped, git.as_ref()).await?;
+    run.count(&counts);
     if counts.files_total == 0 {
         return Err(JobError::Permanent(nothing_to_index(&root, &counts)));
     }
-    Ok(Finished {
-        counts,
-        ..Finished::default()
-    })
+    Ok(Afterwards::Nothing)
 }
 
 /// What the walk says of one path.

@@ -19,8 +19,15 @@ impl Pipeline<'_> {
         mut prepared: mpsc::Receiver<Prepared>,
         embedded: mpsc::Sender<Prepared>,
     ) -> Result<(), JobError> {
+        let mut passed = 0;
         while let Some(mut page) = prepared.recv().await {
             self.run.check_stop()?;
+            // One page passes in any case: a lane that is handed back again and again still comes to an end.
+            if passed > 0 && self.share.is_drained() {
+                self.share.leave_rest();
+                return Ok(());
+            }
+            passed += 1;
             let started = Instant::now();
             self.embed_page(&mut page).await?;
             self.times.add_since(Stage::Embed, started);

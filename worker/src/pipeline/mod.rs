@@ -8,6 +8,7 @@ mod embed;
 mod feed;
 mod prepare;
 mod publish;
+mod share;
 mod stage_times;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 pub use self::counts::Counts;
 pub(crate) use self::cut_file::cut_file;
+pub(crate) use self::share::Share;
 pub use self::stage_times::StageMillis;
 pub(crate) use self::stage_times::{Stage, StageTimes};
 use crate::jobs::{JobError, Run};
@@ -42,11 +44,14 @@ pub(crate) struct Pipeline<'run> {
     /// Name of the model the client asks for.
     pub(crate) model: String,
     pub(crate) times: Arc<StageTimes>,
+    pub(crate) share: Share,
 }
 
 /// Dirty paths and what is stored of them.
 struct Page {
     files: Vec<(DirtyFile, Option<StoredFile>)>,
+    /// Somebody saved these and waits: published at once, without filling up a batch.
+    saved: bool,
 }
 
 /// The same page after reading and chunking; `embed` fills in the vectors.
@@ -57,22 +62,27 @@ struct Prepared {
     removed: Vec<String>,
     marks: Vec<DirtyFile>,
     counts: Counts,
+    saved: bool,
 }
 
 impl Pipeline<'_> {
-    /// Indexes every dirty file of the lane and returns what that came to.
-    pub(crate) async fn index_dirty_files(&self) -> Result<Counts, JobError> {
+    /// Indexes the dirty files of the lane, all of them or those of its share, and counts what is published.
+    pub(crate) async fn index_dirty_files(&self) -> Result<(), JobError> {
         let (pages_out, pages_in) = mpsc::channel(PAGES_AHEAD);
         let (prepared_out, prepared_in) = mpsc::channel(PAGES_AHEAD);
         let (embedded_out, embedded_in) = mpsc::channel(PAGES_AHEAD);
         // A stage whose receiver is gone ends quietly: the receiver's error is the one that try_join reports.
-        let ((), (), (), mut counts) = tokio::try_join!(
-            self.feed(pages_out),
-            self.prepare(pages_in, prepared_out),
-            self.embed(prepared_in, embedded_out),
-            self.publish(embedded_in),
-        )?;
-        counts.stage_ms = self.times.millis();
-        Ok(counts)
+        let stages = async {
+            tokio::try_join!(
+                self.feed(pages_out),
+                self.prepare(pages_in, prepared_out),
+                self.embed(prepared_in, embedded_out),
+                self.publish(embedded_in),
+            )
+        };
+        tokio::select! {
+            ended = stages => ended.map(|_| ()),
+            never = self.watch_for_others() => match never {},
+        }
     }
 }

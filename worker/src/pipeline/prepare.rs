@@ -41,7 +41,11 @@ impl Pipeline<'_> {
             let next = working
                 .pop_front()
                 .expect("the loop goes on only while a page is in work or to come");
-            let page = next.await.map_err(|error| JobError::Transient(error.into()))??;
+            let page = tokio::select! {
+                page = next => page.map_err(|error| JobError::Transient(error.into()))??,
+                // The share is over: what is still being read is left for the next run.
+                () = prepared.closed() => return Ok(()),
+            };
             if prepared.send(page).await.is_err() {
                 return Ok(());
             }
@@ -64,6 +68,7 @@ fn prepare_page(
         removed: Vec::new(),
         marks: Vec::with_capacity(page.files.len()),
         counts: Counts::default(),
+        saved: page.saved,
     };
     for (mark, stored) in page.files {
         let started = Instant::now();

@@ -20,31 +20,31 @@ struct Batch {
     removed: Vec<String>,
     marks: Vec<DirtyFile>,
     chunks: usize,
+    counts: Counts,
 }
 
 impl Pipeline<'_> {
-    pub(super) async fn publish(&self, mut embedded: mpsc::Receiver<Prepared>) -> Result<Counts, JobError> {
+    pub(super) async fn publish(&self, mut embedded: mpsc::Receiver<Prepared>) -> Result<(), JobError> {
         let mut pace = ReportPace::default();
-        let mut counts = Counts::default();
         let mut batch = Batch::default();
         while let Some(page) = embedded.recv().await {
-            counts.add(&page.counts);
+            batch.counts.add(&page.counts);
             batch.chunks += page.files.iter().map(|file| file.chunks.len()).sum::<usize>();
             batch.files.extend(page.files);
             batch.removed.extend(page.removed);
             batch.marks.extend(page.marks);
-            if batch.chunks >= self.run.context.batch_chunks || batch.marks.len() >= BATCH_FILES {
+            if page.saved || batch.chunks >= self.run.context.batch_chunks || batch.marks.len() >= BATCH_FILES {
                 self.publish_batch(std::mem::take(&mut batch)).await?;
                 let queue = self.run.context.registry.pool();
-                let done = counts.files_indexed + counts.files_unchanged + counts.files_removed;
                 if pace.due(Instant::now()) {
+                    let counts = self.run.counts();
+                    let done = counts.files_indexed + counts.files_unchanged + counts.files_removed;
                     let done = i64::try_from(done).unwrap_or(i64::MAX);
                     quarry_queue::report_progress(queue, &self.run.claim, "indexing", done, None).await?;
                 }
             }
         }
-        self.publish_batch(batch).await?;
-        Ok(counts)
+        self.publish_batch(batch).await
     }
 
     async fn publish_batch(&self, batch: Batch) -> Result<(), JobError> {
@@ -56,6 +56,7 @@ impl Pipeline<'_> {
                 .await?;
             self.times.add_since(Stage::Store, started);
         }
+        self.run.count(&batch.counts);
         if !batch.marks.is_empty() {
             let queue = self.run.context.registry.pool();
             if !quarry_queue::drop_dirty(queue, &self.run.claim, &batch.marks).await? {

@@ -2,24 +2,27 @@
 //! Knows no kind of job: see jobs/.
 
 mod pulse;
+mod slots;
 mod upkeep;
+mod work;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use quarry_queue::{Claim, ClaimFilter, FollowUp, Outcome, RetryPolicy, Settled, WakeUp};
+use quarry_queue::{Claim, ClaimFilter, WakeUp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use self::pulse::Pulse;
+use self::slots::Slots;
 use self::upkeep::Upkeep;
+use self::work::run_and_settle;
 use crate::context::Context;
-use crate::jobs::{self, JobError};
 
-/// How long running jobs may go on after the first signal before they are handed back.
-const GRACE: Duration = Duration::from_secs(5);
+/// A run that was told to stop and cannot (it waits for the database) is left behind after this; its lane goes back all
+/// the same, and its fence is raised by whoever takes it up.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A database that does not answer is asked again after this.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
@@ -69,13 +72,14 @@ impl Runner {
         let upkeep = Upkeep::start(&self.context);
         let mut wake_up = WakeUp::listen(&queue);
         let mut running: JoinSet<i64> = JoinSet::new();
+        let slots = Slots::new(self.concurrency);
+        let filter = Arc::new(self.filter.clone());
         let mut last_work = Instant::now();
         while !stop.is_cancelled() && !self.is_idle_for_too_long(last_work, &running) {
-            let free = self.concurrency - running.len();
             // A database that does not answer must not keep the process from stopping. A claim that this cuts off goes back
             // when the worker retires.
             let claims = tokio::select! {
-                claims = self.claim(&pulse, free) => claims,
+                claims = self.claim(&pulse, &slots) => claims,
                 () = stop.cancelled() => break,
             };
             if !claims.is_empty() {
@@ -83,11 +87,16 @@ impl Runner {
             }
             for claim in claims {
                 let held = pulse.watch(&claim);
-                running.spawn(run_and_settle(self.context.clone(), claim, held));
+                let slot = slots.take(claim.lane.kind);
+                let work = run_and_settle(self.context.clone(), filter.clone(), claim, held);
+                running.spawn(async move {
+                    let _slot = slot;
+                    work.await
+                });
             }
-            let is_full = running.len() >= self.concurrency;
+            let is_full = slots.free() == 0;
             let due = tokio::select! {
-                due = self.next_due(is_full) => due,
+                due = self.next_due(&slots) => due,
                 () = stop.cancelled() => break,
             };
             tokio::select! {
@@ -100,11 +109,12 @@ impl Runner {
             }
         }
         upkeep.abort();
-        let finish = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, finish).await.is_err() {
+        pulse.finish_all();
+        if !ended_within(self.context.grace, &mut running).await {
             pulse.stop_all();
-            while running.join_next().await.is_some() {}
+            ended_within(STOP_LIMIT, &mut running).await;
         }
+        running.abort_all();
         pulse.retire().await;
         Ok(())
     }
@@ -113,11 +123,12 @@ impl Runner {
         running.is_empty() && self.idle_exit.is_some_and(|limit| last_work.elapsed() >= limit)
     }
 
-    async fn claim(&self, pulse: &Pulse, free: usize) -> Vec<Claim> {
-        if free == 0 {
+    async fn claim(&self, pulse: &Pulse, slots: &Slots) -> Vec<Claim> {
+        if slots.free() == 0 {
             return Vec::new();
         }
-        match quarry_queue::claim(self.context.registry.pool(), &pulse.worker(), &self.filter, free).await {
+        let filter = slots.narrow(&self.filter);
+        match quarry_queue::claim(self.context.registry.pool(), &pulse.worker(), &filter, slots.free()).await {
             Ok(claims) => claims,
             Err(error) => {
                 tracing::warn!("claim jobs: {:#}", anyhow::Error::from(error));
@@ -127,105 +138,20 @@ impl Runner {
         }
     }
 
-    async fn next_due(&self, is_full: bool) -> Option<Instant> {
-        if is_full {
+    async fn next_due(&self, slots: &Slots) -> Option<Instant> {
+        if slots.free() == 0 {
             return None;
         }
         // A failure shows in the next claim.
-        let due = quarry_queue::next_due(self.context.registry.pool(), &self.filter)
+        let due = quarry_queue::next_due(self.context.registry.pool(), &slots.narrow(&self.filter))
             .await
             .ok()??;
         Some(Instant::now() + due)
     }
 }
 
-/// Runs one claim to its settlement and returns its job's id.
-async fn run_and_settle(context: Context, claim: Claim, held: Arc<pulse::Held>) -> i64 {
-    let span = tracing::info_span!(
-        "job",
-        job.id = claim.job_id,
-        job.kind = claim.lane.kind.as_str(),
-        project.id = %claim.lane.project_id,
-        attempt = claim.attempt
-    );
-    let id = claim.job_id;
-    work(&context, &claim, &held).instrument(span).await;
-    id
-}
-
-async fn work(context: &Context, claim: &Claim, held: &pulse::Held) {
-    let started = Instant::now();
-    let kind = claim.lane.kind.as_str();
-    let (outcome, counts, follow_up) = match jobs::run(context, claim, held.stop.clone()).await {
-        Ok(finished) => {
-            let counts = serde_json::to_value(&finished.counts).unwrap_or_default();
-            let duration_ms = started.elapsed().as_millis();
-            tracing::info!(%duration_ms, files = finished.counts.files_indexed, "{kind} done in {duration_ms} ms");
-            let follow_up = FollowUp {
-                rebuild_vector_index: finished.wants_vector_index,
-            };
-            (Outcome::Succeeded, counts, follow_up)
-        }
-        Err(error) => {
-            let Some(outcome) = outcome_of(error, context, kind, held) else {
-                return;
-            };
-            (
-                outcome,
-                serde_json::Value::Object(serde_json::Map::new()),
-                FollowUp::default(),
-            )
-        }
-    };
-    let failure = match &outcome {
-        Outcome::Failed { error, .. } => Some(error.clone()),
-        _ => None,
-    };
-    let queue = context.registry.pool();
-    let settled = match quarry_queue::settle(queue, claim, &[], outcome, counts, follow_up).await {
-        Ok(settled) => settled,
-        Err(error) => {
-            // The lease runs out by itself and somebody else takes the lane up.
-            tracing::warn!("settle the job: {:#}", anyhow::Error::from(error));
-            return;
-        }
-    };
-    let parked = failure.filter(|_| matches!(settled, Settled::Parked | Settled::Retrying { .. }));
-    if let Err(error) = jobs::note_settlement(context, claim, parked.as_deref(), started).await {
-        tracing::debug!("note the outcome: {error}");
-    }
-}
-
-/// How the lane is settled after an error; none when it is not ours any more.
-fn outcome_of(error: JobError, context: &Context, kind: &str, held: &pulse::Held) -> Option<Outcome> {
-    let retry = RetryPolicy {
-        max_attempts: context.max_attempts,
-        ..RetryPolicy::default()
-    };
-    match error {
-        JobError::LeaseLost => {
-            tracing::warn!("{kind} lost its lease; its work goes on elsewhere");
-            None
-        }
-        JobError::Stopped if held.is_lost() => None,
-        JobError::Stopped if held.is_cancelled() => Some(Outcome::Cancelled),
-        JobError::Stopped => Some(Outcome::HandedBack),
-        JobError::Permanent(reason) => {
-            tracing::warn!("{kind} cannot be done: {reason}");
-            Some(Outcome::Failed {
-                error: reason,
-                retry: RetryPolicy {
-                    max_attempts: 1,
-                    ..retry
-                },
-            })
-        }
-        JobError::Transient(cause) => {
-            tracing::warn!("{kind} failed: {cause:#}");
-            Some(Outcome::Failed {
-                error: format!("{cause:#}"),
-                retry,
-            })
-        }
-    }
+/// False: some still run.
+async fn ended_within(limit: Duration, running: &mut JoinSet<i64>) -> bool {
+    let ended = async { while running.join_next().await.is_some() {} };
+    tokio::time::timeout(limit, ended).await.is_ok()
 }

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use quarry_queue::{Beat, Claim, QueueError, Worker};
 use quarry_registry::PgPool;
 use tokio::task::{AbortHandle, JoinError};
-use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
+use crate::jobs::Signals;
 
 /// A claim in work and why it was told to stop.
 pub(super) struct Held {
     claim: Claim,
-    pub(super) stop: CancellationToken,
+    pub(super) signals: Signals,
     reason: AtomicU8,
 }
 
@@ -37,7 +37,7 @@ impl Held {
 
     fn end(&self, reason: u8) {
         self.reason.store(reason, Ordering::Release);
-        self.stop.cancel();
+        self.signals.stop.cancel();
     }
 }
 
@@ -86,7 +86,7 @@ impl Pulse {
     pub(super) fn watch(&self, claim: &Claim) -> Arc<Held> {
         let held = Arc::new(Held {
             claim: claim.clone(),
-            stop: CancellationToken::new(),
+            signals: Signals::default(),
             reason: AtomicU8::new(0),
         });
         self.shared.state().held.insert(claim.job_id, held.clone());
@@ -104,10 +104,17 @@ impl Pulse {
         }
     }
 
+    /// Tells every job to publish what it has in hand and leave the rest.
+    pub(super) fn finish_all(&self) {
+        for held in self.shared.state().held.values() {
+            held.signals.finish_soon.cancel();
+        }
+    }
+
     /// Tells every job to stop and hand its work back.
     pub(super) fn stop_all(&self) {
         for held in self.shared.state().held.values() {
-            held.stop.cancel();
+            held.signals.stop.cancel();
         }
     }
 

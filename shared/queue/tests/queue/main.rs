@@ -17,3 +17,4 @@ mod settling;
 mod tickets;
 mod turns;
 mod waking;
+mod yielding;
