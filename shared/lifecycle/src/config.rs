@@ -212,6 +212,24 @@ impl Config {
         self.count(Key::IndexBatchChunks)
     }
 
+    /// Time between two comparisons of a watched repository without a reason; none: never.
+    #[must_use]
+    pub fn watch_rescan(&self) -> Option<Duration> {
+        Some(self.seconds(Key::WatchRescan)).filter(|pause| !pause.is_zero())
+    }
+
+    /// Time between two comparisons of a repository that cannot be watched completely.
+    #[must_use]
+    pub fn watch_poll(&self) -> Duration {
+        self.seconds(Key::WatchPoll)
+    }
+
+    /// Directories of one repository that are watched at most; at least 1.
+    #[must_use]
+    pub fn watch_max_directories(&self) -> usize {
+        self.count(Key::WatchMaxDirectories)
+    }
+
     /// Directives that say which log lines this kind of process writes.
     #[must_use]
     pub fn log_filter(&self, process: Process) -> &str {

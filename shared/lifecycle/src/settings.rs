@@ -26,6 +26,9 @@ pub enum Key {
     QueueMaxAttempts,
     IndexMaxFileBytes,
     IndexBatchChunks,
+    WatchRescan,
+    WatchPoll,
+    WatchMaxDirectories,
     LogFilter,
     LogFormat,
     RegistryPoolMaxConnections,
@@ -120,7 +123,7 @@ impl Setting {
 }
 
 /// Every setting there is.
-pub static SETTINGS: [Setting; 25] = [
+pub static SETTINGS: [Setting; 28] = [
     setting(
         Key::Home,
         "home",
@@ -276,6 +279,36 @@ pub static SETTINGS: [Setting; 25] = [
         Value("2500"),
         "Chunks that one publishing transaction holds at most, and with them the memory of a first load: 2500 are \
          about 6 MB with their text and vectors of 256 dimensions.",
+    ),
+    setting(
+        Key::WatchRescan,
+        "watch.rescan_s",
+        "QUARRY_WATCH_RESCAN_S",
+        Number { min: 0, max: 86_400 },
+        Value("600"),
+        "Seconds after which a watched repository is compared with its index although no event asked for it; 0 never. \
+         Events are hints: some file systems send none for what another machine writes. A comparison of 10 000 files \
+         takes about a second.",
+    ),
+    setting(
+        Key::WatchPoll,
+        "watch.poll_s",
+        "QUARRY_WATCH_POLL_S",
+        Number { min: 1, max: 3600 },
+        Value("30"),
+        "Seconds between two comparisons while the system refuses to watch all directories of a repository.",
+    ),
+    setting(
+        Key::WatchMaxDirectories,
+        "watch.max_directories",
+        "QUARRY_WATCH_MAX_DIRECTORIES",
+        Number {
+            min: 1,
+            max: 10_000_000,
+        },
+        Value("100000"),
+        "Directories of one repository that are watched at most; the rest is compared every watch.poll_s. Each costs \
+         about 1 kB of kernel memory, and ignored ones do not count.",
     ),
     setting(
         Key::LogFilter,

@@ -14,6 +14,7 @@ mod searching;
 mod skipping;
 mod stamps;
 mod taking_turns;
+mod watching;
 mod workers;
 
 use system_tests::{FakeEndpoint, Installation};

@@ -39,6 +39,8 @@ pub(super) enum Command {
     Search(Search),
     /// Work off the queue; start as many as you like, on any machine
     Worker(Worker),
+    /// Hand what is saved in repositories to the queue until Ctrl-C
+    Watch(super::watch::Arguments),
     /// Create, list, show, rename and drop projects
     #[command(subcommand)]
     Project(Project),

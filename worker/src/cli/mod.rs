@@ -19,6 +19,7 @@ mod search;
 mod session;
 mod status;
 mod up;
+mod watch;
 mod why;
 mod worker;
 
@@ -61,6 +62,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Index(command) => index::run(&session, command).await,
         Command::Search(command) => search::run(&session, command).await,
         Command::Worker(command) => worker::run(&session, &command).await,
+        Command::Watch(command) => watch::run(&session, command).await,
         Command::Project(command) => project::run(&session, command).await,
         Command::Repository(command) => repository::run(&session, command).await,
         Command::Jobs(command) => jobs::run(&session, command).await,

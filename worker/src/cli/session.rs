@@ -41,12 +41,13 @@ impl Session {
             Command::Check(check) => check.path.clone().or_else(|| std::env::current_dir().ok()),
             Command::Why(why) => Some(why.path.clone()),
             Command::Search(search) => search.index.clone().or_else(|| std::env::current_dir().ok()),
+            Command::Watch(watch) => watch.paths.first().cloned(),
             Command::Up(up) => up.paths.first().cloned().or_else(|| std::env::current_dir().ok()),
             _ => std::env::current_dir().ok(),
         };
         let config = load_config(&flags, directory.as_deref().map(repository_root).as_deref())?;
         let process = match arguments.command {
-            Command::Worker(_) | Command::Embedder(_) | Command::Mcp(_) => Process::Service,
+            Command::Worker(_) | Command::Watch(_) | Command::Embedder(_) | Command::Mcp(_) => Process::Service,
             _ => Process::Command,
         };
         init_telemetry(&config, process);

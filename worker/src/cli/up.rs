@@ -1,16 +1,17 @@
-//! `quarry up`: Postgres, embedding endpoint and worker by one command. Indexes the given repositories, says how to connect
-//! Claude Code, works until Ctrl-C and then stops all of it.
+//! `quarry up`: Postgres, embedding endpoint, worker and watcher by one command. Indexes the given repositories, says how to
+//! connect Claude Code, keeps the index fresh until Ctrl-C and then stops all of it.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use quarry_lifecycle::{Key, Shutdown, Source};
 use quarry_registry::Registry;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Up;
 use super::session::{Located, Session};
-use super::{down, index, output};
+use super::{down, index, output, watch};
 use crate::runner::Runner;
 
 pub(super) async fn run(session: &Session, command: Up) -> Result<()> {
@@ -34,22 +35,44 @@ async fn serve(session: &Session, command: Up, stop: CancellationToken) -> Resul
     let runner = Runner::new(context, session.config.worker_concurrency());
     let (working, ended) = (runner.run(stop.clone()), stop.clone());
     let serving = async {
-        let indexed = tokio::select! {
-            indexed = index_all(session, &registry, command) => indexed,
-            () = ended.cancelled() => return Ok(()),
-        };
-        if let Err(error) = indexed {
-            ended.cancel();
-            return Err(error);
-        }
-        ended.cancelled().await;
-        Ok(())
+        let served = serve_repositories(session, &registry, command, &ended).await;
+        ended.cancel();
+        served
     };
     let (worked, served) = tokio::join!(working, serving);
     served.and(worked)
 }
 
-async fn index_all(session: &Session, registry: &Registry, command: Up) -> Result<()> {
+async fn serve_repositories(
+    session: &Session,
+    registry: &Registry,
+    command: Up,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let mut watching = JoinSet::new();
+    let served = tokio::select! {
+        begun = index_and_watch(session, registry, command, &mut watching, stop) => begun,
+        () = stop.cancelled() => Ok(()),
+    };
+    if served.is_err() {
+        stop.cancel();
+    }
+    let mut ended = served;
+    while let Some(result) = watching.join_next().await {
+        ended = ended.and(result?);
+    }
+    stop.cancelled().await;
+    ended
+}
+
+/// Begins to watch each repository before it is indexed, so that nothing saved in between is missed.
+async fn index_and_watch(
+    session: &Session,
+    registry: &Registry,
+    command: Up,
+    watching: &mut JoinSet<Result<()>>,
+    stop: &CancellationToken,
+) -> Result<()> {
     let paths = if command.paths.is_empty() {
         vec![PathBuf::from(".")]
     } else {
@@ -60,8 +83,12 @@ async fn index_all(session: &Session, registry: &Registry, command: Up) -> Resul
         let located: Located = session
             .locate_or_create(registry, path, command.project.as_deref())
             .await?;
+        let watch = watch::begin(session, registry, &located).await?;
+        let line = watch::describe(&located, &watch);
+        watching.spawn(watch::run_one(watch, stop.clone()));
         let report = index::bring_up_to_date(session, registry, &located, false).await?;
         output::line(report.summary())?;
+        output::line(line)?;
         projects.push(report.project);
     }
     projects.dedup();

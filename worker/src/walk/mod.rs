@@ -17,7 +17,7 @@ mod tree;
 mod which_rule;
 
 pub use explain::{LeftOut, explain};
-pub use path_rules::{PathRules, Verdict};
+pub use path_rules::{PathRules, Verdict, is_rule_file, outer_rule_files};
 pub use read_file::{FileText, ReadOutcome, read_file, read_stamped};
 pub use skip_reason::SkipReason;
 pub use tree::{Entry, WalkSummary, walk};

@@ -108,6 +108,11 @@ impl PathRules {
         Some((relative, reason))
     }
 
+    /// Whether a walk enters this directory, given that it enters the one above. The root has the empty path.
+    pub fn enters_directory(&mut self, relative: &str) -> bool {
+        relative.is_empty() || self.refuse(relative, EntryKind::Directory).is_none()
+    }
+
     fn refuse_existing(&mut self, relative: &str, missing_as: EntryKind) -> Option<SkipReason> {
         let metadata = fs::symlink_metadata(self.root.join(relative)).ok();
         let kind = metadata
@@ -157,6 +162,28 @@ impl PathRules {
         name_rules::is_vendored_directory(name)
             || name_rules::vendored_if_it_has(name).is_some_and(|file| self.root.join(relative).join(file).exists())
     }
+}
+
+/// Whether rules are made of what lies at this path, so that a change of it can bring other files in or leave them out.
+pub fn is_rule_file(relative: &str) -> bool {
+    let (directory, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+    let parent = directory.rsplit('/').next().unwrap_or("");
+    [".gitignore", ".ignore", IGNORE_FILE_NAME].contains(&name) || name_rules::vendored_if_it_has(parent) == Some(name)
+}
+
+/// Files outside the repository that hold rules for it, whether or not they exist: git's global excludes, and the ignore
+/// files above a root that is a part of a larger repository.
+pub fn outer_rule_files(root: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = ignore::gitignore::gitconfig_excludes_path().into_iter().collect();
+    if lies_in_a_larger_repository(root) {
+        for above in root.ancestors().skip(1) {
+            files.extend([".gitignore", ".ignore", IGNORE_FILE_NAME].map(|name| above.join(name)));
+            if above.join(".git").exists() {
+                break;
+            }
+        }
+    }
+    files
 }
 
 /// Ignore files above the root speak for it only where it is a part of a git repository. Elsewhere a stray one, in a home
