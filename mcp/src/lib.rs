@@ -9,6 +9,8 @@ mod tools;
 
 mod allowed_roots;
 mod backend;
+mod changed_on_disk;
+mod freshen;
 mod on_disk;
 mod worker_process;
 

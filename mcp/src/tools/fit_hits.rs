@@ -1,6 +1,8 @@
 //! Fits hits into the budget of an answer: the first ones get more room, what has none waits for the next page. Hands
 //! `get_code` the meaning of a ref. Knows no database.
 
+use std::collections::HashSet;
+
 use quarry_codebase::Hit;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,6 +16,9 @@ const BYTES_AROUND: usize = 300;
 
 /// Names and punctuation of a hit's fields, its ref, lines and score.
 const BYTES_PER_HIT: usize = 130;
+
+/// The field that says that a file changed.
+const BYTES_OF_CHANGED: usize = 24;
 
 /// A snippet shorter than this says nothing: hits that would get less wait for the next page.
 const SHORTEST_SNIPPET: usize = 120;
@@ -41,12 +46,20 @@ pub(super) struct FoundCode {
     /// Where the same lines stand in other repositories.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     also_in: Vec<String>,
+    /// The file on disk differs from the indexed text: read it there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    changed_on_disk: bool,
     score: f64,
     snippet: String,
 }
 
 /// As many of the hits as the budget in bytes has room for, the first one in any case; the first ones get more of it.
-pub(super) fn fit(hits: Vec<Hit>, words: &[(String, u32)], budget: usize) -> Vec<FoundCode> {
+pub(super) fn fit(
+    hits: Vec<Hit>,
+    changed: &HashSet<(Uuid, String)>,
+    words: &[(String, u32)],
+    budget: usize,
+) -> Vec<FoundCode> {
     let several = hits
         .iter()
         .any(|hit| hit.repository_id != hits[0].repository_id || !hit.also_in.is_empty());
@@ -57,10 +70,12 @@ pub(super) fn fit(hits: Vec<Hit>, words: &[(String, u32)], budget: usize) -> Vec
         let repository = several.then(|| visible(&hit.repository_root));
         let symbol = hit.symbol.as_deref().map(visible);
         let also_in = copies(&hit);
+        let changed_on_disk = changed.contains(&(hit.repository_id, hit.path.clone()));
         let named = hit.path.len()
             + symbol.as_deref().map_or(0, str::len)
             + repository.as_deref().map_or(0, str::len)
-            + also_in.iter().map(|place| place.len() + 3).sum::<usize>();
+            + also_in.iter().map(|place| place.len() + 3).sum::<usize>()
+            + if changed_on_disk { BYTES_OF_CHANGED } else { 0 };
         let room = left.saturating_sub(BYTES_PER_HIT + named);
         if room < SHORTEST_SNIPPET && rank > 0 {
             break;
@@ -84,6 +99,7 @@ pub(super) fn fit(hits: Vec<Hit>, words: &[(String, u32)], budget: usize) -> Vec
             repository,
             symbol,
             also_in,
+            changed_on_disk,
             score: (f64::from(hit.score) * 100.0).round() / 100.0,
             snippet,
         });
@@ -160,7 +176,12 @@ mod tests {
     #[test]
     fn an_answer_keeps_to_its_budget_however_much_is_found() {
         for (count, budget) in [(1, 600), (10, 4_500), (100, 4_500), (100, 60_000), (10, 600)] {
-            let hits = fit((0..count).map(|rank| hit(rank, 60)).collect(), &[], budget);
+            let hits = fit(
+                (0..count).map(|rank| hit(rank, 60)).collect(),
+                &HashSet::new(),
+                &[],
+                budget,
+            );
             assert!(
                 !hits.is_empty() && bytes(&hits) + BYTES_AROUND <= budget + 30,
                 "{count}: {} > {budget}",
@@ -171,7 +192,7 @@ mod tests {
 
     #[test]
     fn ten_long_hits_all_fit_and_the_first_has_most_room() {
-        let hits = fit((0..10).map(|rank| hit(rank, 60)).collect(), &[], 4_500);
+        let hits = fit((0..10).map(|rank| hit(rank, 60)).collect(), &HashSet::new(), &[], 4_500);
         assert_eq!(hits.len(), 10);
         assert!(hits[0].snippet.len() > hits[9].snippet.len());
     }
@@ -191,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_short_hit_is_shown_whole() {
-        let hits = fit(vec![hit(0, 3)], &[], 4_500);
+        let hits = fit(vec![hit(0, 3)], &HashSet::new(), &[], 4_500);
         assert_eq!(hits[0].snippet.lines().count(), 3);
         assert_eq!(serde_json::to_value(&hits[0]).unwrap()["score"].to_string(), "0.72");
     }
@@ -211,7 +232,7 @@ mod tests {
         assert_eq!(copies(&copied), ["/src/app_1", "/src/app_2/moved.rs:1-40"]);
         copied.also_in = (0..9).map(|number| place(number, "moved.rs")).collect();
         assert_eq!(copies(&copied).last().unwrap(), "and 6 more");
-        let shown = fit(vec![copied], &[], 4_500);
+        let shown = fit(vec![copied], &HashSet::new(), &[], 4_500);
         assert_eq!(shown[0].repository.as_deref(), Some("/src/app"));
     }
 }

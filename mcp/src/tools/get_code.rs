@@ -13,7 +13,7 @@ use super::fit_hits::parse_reference;
 use super::repository_named::repository_named;
 use super::search_code::short_commit;
 use crate::backend::Backend;
-use crate::on_disk;
+use crate::on_disk::{self, IndexedFile};
 use crate::plain_schema::plain;
 use crate::snippet::{cut, visible};
 use crate::tool_error::ToolError;
@@ -192,8 +192,12 @@ async fn differs_on_disk(
         return Ok(None);
     }
     let (root, path) = (PathBuf::from(&repository.root), stored.path.clone());
-    let (hash, max_bytes) = (stored.content_hash, backend.config.max_file_bytes());
-    let looked = tokio::task::spawn_blocking(move || on_disk::differs(&root, &path, hash, max_bytes));
+    let max_bytes = backend.config.max_file_bytes();
+    let indexed = IndexedFile {
+        content_hash: stored.content_hash,
+        stamp: None,
+    };
+    let looked = tokio::task::spawn_blocking(move || on_disk::differs(&root, &path, indexed, max_bytes));
     Ok(tokio::time::timeout(LOOK_WITHIN, looked)
         .await
         .ok()

@@ -1,19 +1,28 @@
 //! `search_code`: what is asked for, by words and by vector where there is one, and how fresh the index is. Which hits have
 //! room in the answer and what is shown of them is decided in fit_hits.rs.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use quarry_codebase::{Freshness, SearchMode, SearchRequest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fit_hits::{FoundCode, fit};
+use super::get_job::LONGEST_WAIT_S;
 use super::repository_named::repository_named;
 use crate::backend::Backend;
+use crate::changed_on_disk::changed_files;
+use crate::freshen::freshen;
 use crate::plain_schema::plain;
 use crate::snippet::{telling_words, visible};
 use crate::tool_error::ToolError;
 
 /// The whole answer has about so many tokens unless the caller says otherwise.
 const DEFAULT_MAX_TOKENS: u32 = 1_500;
+
+/// Long enough for a comparison of a large tree and some files; the client waits meanwhile.
+const DEFAULT_WAIT_S: u32 = 10;
 
 /// Code in JSON has about this many bytes a token.
 const BYTES_PER_TOKEN: usize = 3;
@@ -44,6 +53,11 @@ pub(crate) struct SearchCode {
     /// Budget for the whole answer, default 1500; hits beyond it come with next_cursor.
     #[schemars(range(min = 200, max = 20_000))]
     max_tokens: Option<u32>,
+    /// Bring the index up to date first: what was saved before this call is found.
+    fresh: Option<bool>,
+    /// With fresh: seconds it may take, default 10.
+    #[schemars(range(min = 0, max = 30))]
+    wait_s: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -80,8 +94,12 @@ struct Index {
     #[serde(skip_serializing_if = "Option::is_none")]
     age_s: Option<i64>,
     pending_files: u64,
-    /// Files left out by rule.
-    skipped: u64,
+    /// The files had changes that are not in the commit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dirty: bool,
+    /// Files left out by rule, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    skipped: BTreeMap<String, u64>,
     /// The first load is not finished: whole files are missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     partial: bool,
@@ -94,13 +112,18 @@ impl From<Freshness> for Index {
             commit: freshness.commit.as_deref().map(short_commit),
             age_s: freshness.age_s,
             pending_files: freshness.pending_files,
-            skipped: freshness.skipped_files,
+            dirty: freshness.dirty == Some(true),
+            skipped: freshness.skipped,
             partial: freshness.partial,
         }
     }
 }
 
-pub(crate) async fn search_code(backend: &Backend, arguments: SearchCode) -> Result<SearchResults, ToolError> {
+pub(crate) async fn search_code(
+    backend: &Backend,
+    arguments: SearchCode,
+    caller: &str,
+) -> Result<SearchResults, ToolError> {
     let offset = offset_of(arguments.cursor.as_deref())?;
     let (project, database) = backend.project(arguments.project.as_deref()).await?;
     let repository = match &arguments.repository {
@@ -114,6 +137,13 @@ pub(crate) async fn search_code(backend: &Backend, arguments: SearchCode) -> Res
         Some(Mode::Symbol) => SearchMode::Symbol,
     };
     let mut notes = Vec::new();
+    if arguments.fresh == Some(true) {
+        let limit = Duration::from_secs(arguments.wait_s.unwrap_or(DEFAULT_WAIT_S).min(LONGEST_WAIT_S).into());
+        let mut repositories = quarry_codebase::repositories(&database).await?;
+        repositories.retain(|candidate| repository.is_none_or(|id| candidate.id == id));
+        let stale = freshen(backend, &project, &repositories, caller, limit).await?;
+        notes.extend(stale.iter().map(|reason| visible(reason)));
+    }
     let query_vector = match mode {
         SearchMode::Lexical | SearchMode::Symbol => None,
         SearchMode::Hybrid | SearchMode::Semantic => {
@@ -144,7 +174,8 @@ pub(crate) async fn search_code(backend: &Backend, arguments: SearchCode) -> Res
         notes.push("nothing found: try other words or drop filters; list_projects shows what is indexed".to_owned());
     }
     let budget = arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS) as usize * BYTES_PER_TOKEN;
-    let hits = fit(outcome.hits, &words, budget);
+    let changed = changed_files(backend, &database, &outcome.hits).await?;
+    let hits = fit(outcome.hits, &changed, &words, budget);
     let shown = u32::try_from(hits.len()).expect("an answer has at most 100 hits");
     Ok(SearchResults {
         project: project.name.as_str().to_owned(),

@@ -53,6 +53,24 @@ async fn lines_of_a_file_come_with_whether_it_changed() {
 }
 
 #[tokio::test]
+async fn a_hit_in_a_file_that_changed_says_so() {
+    let mut session = prepared().await.setup.greeted();
+    let hit = |found: &serde_json::Value| found["hits"][0].clone();
+    let before = hit(&session.call("search_code", json!({ "query": "claim_job" })));
+    assert_eq!(before.get("changed_on_disk"), None, "{before}");
+    fs::write(session.setup.path("shop/src/claim.rs"), "// edited\n").unwrap();
+    let after = hit(&session.call("search_code", json!({ "query": "claim_job" })));
+    assert_eq!(
+        (&after["path"], &after["changed_on_disk"]),
+        (&json!("src/claim.rs"), &json!(true))
+    );
+    fs::remove_file(session.setup.path("shop/src/claim.rs")).unwrap();
+    let gone = hit(&session.call("search_code", json!({ "query": "claim_job" })));
+    assert_eq!(gone["changed_on_disk"], true);
+    session.close();
+}
+
+#[tokio::test]
 async fn hidden_characters_are_made_visible() {
     let mut session = prepared().await.setup.greeted();
     let found = session.call("search_code", json!({ "query": "price" }));

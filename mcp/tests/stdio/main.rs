@@ -3,6 +3,7 @@
 
 mod answers;
 mod failures;
+mod fresh;
 mod indexing;
 mod prepared;
 mod protocol;

@@ -1,13 +1,15 @@
 //! How far an answer can be trusted: how old the index is, what waits, what was left out. Put beside every search result.
 //! What waits is counted by the queue in another database, so the caller passes it in.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::CodebaseError;
-use crate::repositories::{IndexingStatus, Repository, repositories};
+use crate::repositories::{GitState, IndexingStatus, Repository, repositories};
 
 /// What the queue knows of the repositories an answer comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,12 +27,18 @@ pub struct Freshness {
     pub state: FreshnessState,
     /// The commit the tree stood on when it was last compared; none for several repositories or without git.
     pub commit: Option<String>,
+    /// The branch it was on; none as for the commit, or when detached.
+    pub branch: Option<String>,
+    /// Whether tracked files differed from the commit then.
+    pub dirty: Option<bool>,
     /// Seconds since the index last equalled the tree; of the oldest, where there are several repositories.
     pub age_s: Option<i64>,
     /// Files known to have changed and not yet indexed.
     pub pending_files: u64,
     /// Files left out of the index by rule.
     pub skipped_files: u64,
+    /// The same by reason.
+    pub skipped: BTreeMap<String, u64>,
     /// The first load has not finished: whole files are missing.
     pub partial: bool,
 }
@@ -84,19 +92,23 @@ fn judge(repositories: &[Repository], pending: Pending, now: DateTime<Utc>) -> F
     } else {
         FreshnessState::Fresh
     };
-    let commit = match repositories {
-        [only] => only.git.as_ref().and_then(|git| git.commit.clone()),
-        _ => None,
+    let git = match repositories {
+        [only] => only.git.clone().unwrap_or_default(),
+        _ => GitState::default(),
     };
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    for (reason, count) in repositories.iter().flat_map(|repository| &repository.skipped_files) {
+        *skipped.entry(reason.clone()).or_default() += count;
+    }
     Freshness {
         state,
-        commit,
+        commit: git.commit,
+        branch: git.branch,
+        dirty: git.dirty,
         age_s: oldest.map(|at| (now - at).num_seconds().max(0)),
         pending_files: pending.files,
-        skipped_files: repositories
-            .iter()
-            .flat_map(|repository| repository.skipped_files.values())
-            .sum(),
+        skipped_files: skipped.values().sum(),
+        skipped,
         partial,
     }
 }
@@ -112,11 +124,21 @@ impl Freshness {
             Some(seconds) => format!("compared with the tree {} days ago", seconds / 86_400),
         };
         let mut sentence = format!("index {}, {age}", self.state.as_str());
+        if let Some(commit) = &self.commit {
+            let short = commit.get(..12).unwrap_or(commit);
+            let dirty = if self.dirty == Some(true) { " with changes" } else { "" };
+            sentence.push_str(&format!(" at {short}{dirty}"));
+        }
         if self.pending_files > 0 {
             sentence.push_str(&format!(", {} files waiting", self.pending_files));
         }
         if self.skipped_files > 0 {
-            sentence.push_str(&format!(", {} files left out", self.skipped_files));
+            let reasons: Vec<String> = self
+                .skipped
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
+            sentence.push_str(&format!(", left out: {}", reasons.join(", ")));
         }
         sentence
     }
@@ -208,6 +230,39 @@ mod tests {
             repository(IndexingStatus::Completed, Some(50)),
         ];
         assert_eq!(judge(&both, Pending::default(), at(60)).age_s, Some(55));
+    }
+
+    #[test]
+    fn what_is_left_out_is_added_up_by_reason_and_said() {
+        let mut both = [
+            repository(IndexingStatus::Completed, Some(5)),
+            repository(IndexingStatus::Completed, Some(50)),
+        ];
+        both[1].skipped_files.insert("secret".to_owned(), 1);
+        both[1].git = Some(GitState {
+            commit: Some("0123456789abcdef".to_owned()),
+            branch: Some("main".to_owned()),
+            dirty: Some(true),
+        });
+        let judged = judge(&both, Pending::default(), at(60));
+        assert_eq!(judged.skipped_files, 5);
+        assert!(
+            judged.sentence().ends_with("left out: 4 binary, 1 secret"),
+            "{}",
+            judged.sentence()
+        );
+        assert_eq!(
+            (judged.commit, judged.dirty),
+            (None, None),
+            "two repositories have no one commit"
+        );
+        let judged = judge(&both[1..], Pending::default(), at(60));
+        assert_eq!((judged.branch.as_deref(), judged.dirty), (Some("main"), Some(true)));
+        assert!(
+            judged.sentence().contains(" at 0123456789ab with changes,"),
+            "{}",
+            judged.sentence()
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod configuration;
 mod embedded;
 mod embedding_failures;
 mod explaining;
+mod freshness;
 mod indexing;
 mod managing;
 mod refusals;

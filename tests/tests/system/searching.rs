@@ -68,9 +68,20 @@ async fn an_answer_has_exactly_the_promised_keys() {
         keys(&answer),
         ["degraded", "freshness", "project", "query", "results", "took_ms"]
     );
-    let freshness = ["age_s", "commit", "partial", "pending_files", "skipped_files", "state"];
+    let freshness = [
+        "age_s",
+        "branch",
+        "commit",
+        "dirty",
+        "partial",
+        "pending_files",
+        "skipped",
+        "skipped_files",
+        "state",
+    ];
     assert_eq!(keys(&answer["freshness"]), freshness);
     let hit = [
+        "changed_on_disk",
         "content",
         "end_line",
         "language",

@@ -106,6 +106,12 @@ pub(super) struct Search {
     /// Bring the index of this directory up to date first
     #[arg(long, value_name = "PATH")]
     pub(super) index: Option<PathBuf>,
+    /// Bring the searched repositories up to date first: what was saved before is found
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// Seconds that --fresh waits at most; then it answers from what is there and says so
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(super) timeout_s: u64,
     /// Only this repository of the project
     #[arg(long, value_name = "PATH")]
     pub(super) repository: Option<PathBuf>,

@@ -116,7 +116,7 @@ pub(super) async fn bring_up_to_date(
     })
 }
 
-async fn enqueue(registry: &Registry, located: &Located, full: bool) -> Result<Ticket> {
+pub(super) async fn enqueue(registry: &Registry, located: &Located, full: bool) -> Result<Ticket> {
     let request = SyncRequest {
         full,
         ..SyncRequest::new(created_by())
@@ -132,6 +132,18 @@ pub(super) async fn work_until_done(
     located: &Located,
     ticket: Uuid,
 ) -> Result<()> {
+    let until_it_ends = std::future::pending();
+    work_until(session, registry, located, ticket, until_it_ends).await
+}
+
+/// The same, but no longer than until `given_up`. What is not done then stays queued, and is an error.
+pub(super) async fn work_until(
+    session: &Session,
+    registry: &Registry,
+    located: &Located,
+    ticket: Uuid,
+    given_up: impl Future<Output = anyhow::Error>,
+) -> Result<()> {
     let host = session.host()?;
     let stop = CancellationToken::new();
     let runner = if quarry_queue::workers_alive(registry.pool(), &host).await? == 0 {
@@ -144,6 +156,7 @@ pub(super) async fn work_until_done(
     };
     let waited = tokio::select! {
         waited = wait(registry, ticket, &located.repository.root) => waited,
+        reason = given_up => Err(reason),
         _ = tokio::signal::ctrl_c() => {
             Err(anyhow::anyhow!("interrupted; what is queued stays queued: `quarry worker` or the next run takes it up"))
         }

@@ -2,10 +2,12 @@
 //! 0 done, 1 failed, 2 wrong usage.
 
 mod arguments;
+mod changed_on_disk;
 mod check;
 mod config;
 mod down;
 mod embedder;
+mod freshen;
 mod index;
 mod init;
 mod jobs;

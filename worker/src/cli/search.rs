@@ -1,6 +1,6 @@
 //! `quarry search`: asks the index, after bringing it up to date when told to.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use quarry_codebase::{Freshness, Hit, Pending, SearchMode, SearchRequest};
@@ -8,6 +8,8 @@ use quarry_registry::{PgPool, Project, Registry};
 use serde_json::json;
 
 use super::arguments::{Mode, Search};
+use super::changed_on_disk::{Changed, changed_on_disk};
+use super::freshen::freshen;
 use super::session::{Session, canonical_directory};
 use super::{index, output};
 
@@ -45,10 +47,19 @@ pub(super) async fn run(session: &Session, command: Search) -> Result<()> {
         }
         None => indexed,
     };
+    let mut stale = Vec::new();
+    if command.fresh {
+        let limit = Duration::from_secs(command.timeout_s);
+        let mut repositories = quarry_codebase::repositories(&database).await?;
+        repositories.retain(|candidate| repository.is_none_or(|id| candidate.id == id));
+        stale = freshen(session, &registry, &project, repositories, limit).await?;
+    }
     let started = Instant::now();
-    let (hits, notes) = search(session, &registry, &project, &database, &command, repository).await?;
+    let (hits, mut notes) = search(session, &registry, &project, &database, &command, repository).await?;
     let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    notes.splice(..0, stale);
     let freshness = freshness(&registry, &project, &database, repository).await?;
+    let changed = changed_on_disk(session, &database, &hits).await?;
     if command.json {
         return output::json(&json!({
             "query": command.query,
@@ -56,10 +67,10 @@ pub(super) async fn run(session: &Session, command: Search) -> Result<()> {
             "took_ms": (took_ms * 10.0).round() / 10.0,
             "freshness": freshness,
             "degraded": notes,
-            "results": hits.iter().map(describe).collect::<Vec<_>>(),
+            "results": hits.iter().map(|hit| describe(hit, &changed)).collect::<Vec<_>>(),
         }));
     }
-    print(&hits)?;
+    print(&hits, &changed)?;
     if hits.is_empty() {
         output::line(format!(
             "nothing found for \"{}\" in project {}",
@@ -123,7 +134,11 @@ async fn search(
     Ok((outcome.hits, notes))
 }
 
-fn describe(hit: &Hit) -> serde_json::Value {
+fn is_changed(hit: &Hit, changed: &Changed) -> Option<bool> {
+    changed.get(&(hit.repository_id, hit.path.clone())).copied()
+}
+
+fn describe(hit: &Hit, changed: &Changed) -> serde_json::Value {
     let mut described = json!({
         "repository": hit.repository_root,
         "path": hit.path,
@@ -133,6 +148,8 @@ fn describe(hit: &Hit) -> serde_json::Value {
         "symbol": hit.symbol,
         "score": (f64::from(hit.score) * 1000.0).round() / 1000.0,
         "content": hit.content,
+        // Null: the file is on another machine.
+        "changed_on_disk": is_changed(hit, changed),
     });
     if !hit.also_in.is_empty() {
         described["also_in"] = hit
@@ -151,15 +168,19 @@ fn describe(hit: &Hit) -> serde_json::Value {
     described
 }
 
-fn print(hits: &[Hit]) -> Result<()> {
+fn print(hits: &[Hit], changed: &Changed) -> Result<()> {
     for (rank, hit) in hits.iter().enumerate() {
         let symbol = hit
             .symbol
             .as_deref()
             .map(|symbol| format!("  {symbol}"))
             .unwrap_or_default();
+        let edited = match is_changed(hit, changed) {
+            Some(true) => "  changed on disk since",
+            _ => "",
+        };
         output::line(output::printable(&format!(
-            "{:>2}. {}:{}-{}{symbol}  ({:.2})",
+            "{:>2}. {}:{}-{}{symbol}  ({:.2}){edited}",
             rank + 1,
             hit.path,
             hit.start_line,

@@ -1,7 +1,7 @@
 //! `quarry status`: freshness, queue, workers and index health. Starts nothing that is not running.
 
 use anyhow::Result;
-use quarry_codebase::VectorIndexHealth;
+use quarry_codebase::{Freshness, Repository, VectorIndexHealth};
 use quarry_postgres::RunState;
 use quarry_registry::{Project, ProjectName, Registry};
 use serde_json::{Value, json};
@@ -25,16 +25,16 @@ pub(super) async fn run(session: &Session, command: Status) -> Result<()> {
     };
     let workers = quarry_queue::workers(registry.pool()).await?;
     let depth = quarry_queue::queue_depth(registry.pool(), None).await?;
-    let mut described = Vec::with_capacity(projects.len());
+    let mut standing = Vec::with_capacity(projects.len());
     for project in &projects {
-        described.push(describe(&registry, project).await?);
+        standing.push(Standing::of(&registry, project).await?);
     }
     if command.json {
         return output::json(&json!({
             "postgres": "running",
             "workers": workers,
             "queue": depth,
-            "projects": described,
+            "projects": standing.iter().map(Standing::describe).collect::<Vec<_>>(),
         }));
     }
     output::line(format!(
@@ -45,8 +45,8 @@ pub(super) async fn run(session: &Session, command: Status) -> Result<()> {
         depth.parked,
         depth.dirty_files
     ))?;
-    for project in &described {
-        print_project(project)?;
+    for project in &standing {
+        project.print()?;
     }
     Ok(())
 }
@@ -55,27 +55,123 @@ async fn is_postgres_running(session: &Session) -> Result<bool> {
     Ok(quarry_postgres::server_status(session.config.home()).await?.state == RunState::Running)
 }
 
-async fn describe(registry: &Registry, project: &Project) -> Result<Value> {
-    let database = registry.database(project).await?;
-    let repositories = quarry_codebase::repositories(&database).await?;
-    let mut rows = Vec::with_capacity(repositories.len());
-    for repository in &repositories {
-        let fresh = freshness(registry, project, &database, Some(repository.id)).await?;
-        rows.push(json!({
-            "root": repository.root,
-            "status": repository.status.as_str(),
-            "files": repository.total_files,
-            "chunks": repository.total_chunks,
-            "freshness": fresh,
-            "last_error": repository.last_error,
-        }));
+/// One project, as far as people ask for it.
+struct Standing {
+    name: String,
+    model: Option<String>,
+    repositories: Vec<RepositoryStanding>,
+    index: VectorIndexHealth,
+}
+
+struct RepositoryStanding {
+    repository: Repository,
+    freshness: Freshness,
+    /// A comparison of the whole tree waits or runs.
+    pending_sync: bool,
+}
+
+impl Standing {
+    async fn of(registry: &Registry, project: &Project) -> Result<Standing> {
+        let database = registry.database(project).await?;
+        let mut repositories = Vec::new();
+        for repository in quarry_codebase::repositories(&database).await? {
+            let (queue, id) = (registry.pool(), repository.id);
+            let pending_sync = quarry_queue::pending(queue, project.id.0, Some(id)).await?.sync;
+            repositories.push(RepositoryStanding {
+                freshness: freshness(registry, project, &database, Some(id)).await?,
+                repository,
+                pending_sync,
+            });
+        }
+        Ok(Standing {
+            name: project.name.as_str().to_owned(),
+            model: project.embedding.as_ref().map(|pinned| pinned.model.clone()),
+            repositories,
+            index: quarry_codebase::vector_index_health(&database).await?,
+        })
     }
-    Ok(json!({
-        "name": project.name.as_str(),
-        "model": project.embedding.as_ref().map(|pinned| &pinned.model),
-        "repositories": rows,
-        "vector_index": describe_index(&quarry_codebase::vector_index_health(&database).await?),
-    }))
+
+    fn describe(&self) -> Value {
+        let repositories = self.repositories.iter().map(|standing| {
+            json!({
+                "root": standing.repository.root,
+                "host": standing.repository.host,
+                "status": standing.repository.status.as_str(),
+                "files": standing.repository.total_files,
+                "chunks": standing.repository.total_chunks,
+                "freshness": standing.freshness,
+                "pending_sync": standing.pending_sync,
+                "last_error": standing.repository.last_error,
+            })
+        });
+        json!({
+            "name": self.name,
+            "model": self.model,
+            "repositories": repositories.collect::<Vec<_>>(),
+            "vector_index": describe_index(&self.index),
+        })
+    }
+
+    fn print(&self) -> Result<()> {
+        let model = self.model.as_deref().unwrap_or("-");
+        output::line(format!("\nproject {} (model {model})", self.name))?;
+        for standing in &self.repositories {
+            standing.print()?;
+        }
+        let rows = self.index.rows;
+        match &self.index.index {
+            Some(index) => output::line(format!(
+                "  vector index: {} lists, {} probes, recall {:.3}, {rows} rows",
+                index.lists, index.probes, index.recall
+            )),
+            None => output::line(format!("  vector index: none, exact scan over {rows} rows")),
+        }
+    }
+}
+
+impl RepositoryStanding {
+    fn print(&self) -> Result<()> {
+        let (repository, freshness) = (&self.repository, &self.freshness);
+        output::line(output::printable(&format!(
+            "  {}  {}: {} files, {} chunks",
+            repository.root,
+            freshness.state.as_str(),
+            repository.total_files,
+            repository.total_chunks,
+        )))?;
+        let mut facts = vec![match freshness.age_s {
+            Some(age) => format!("compared with the tree {} ago", output::duration(age)),
+            None => "never completely indexed".to_owned(),
+        }];
+        if let Some(commit) = &freshness.commit {
+            let branch = freshness.branch.as_deref().unwrap_or("detached");
+            let dirty = if freshness.dirty == Some(true) {
+                ", with changes"
+            } else {
+                ""
+            };
+            facts.push(format!("{branch} at {}{dirty}", commit.get(..12).unwrap_or(commit)));
+        }
+        if freshness.pending_files > 0 {
+            facts.push(format!("{} files wait", freshness.pending_files));
+        }
+        if self.pending_sync {
+            facts.push("a comparison of the whole tree waits or runs".to_owned());
+        }
+        if !freshness.skipped.is_empty() {
+            let reasons: Vec<String> = freshness
+                .skipped
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
+            facts.push(format!("left out: {}", reasons.join(", ")));
+        }
+        output::line(output::printable(&format!("    {}", facts.join("; "))))?;
+        match &repository.last_error {
+            Some(error) => output::line(output::printable(&format!("    last error: {error}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 fn describe_index(health: &VectorIndexHealth) -> Value {
@@ -92,36 +188,4 @@ fn describe_index(health: &VectorIndexHealth) -> Value {
         "next": format!("{:?}", health.next),
         "advice": format!("{:?}", health.advice),
     })
-}
-
-fn print_project(project: &Value) -> Result<()> {
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    output::line(format!(
-        "\nproject {} (model {})",
-        text(&project["name"]),
-        text(&project["model"])
-    ))?;
-    for repository in project["repositories"].as_array().into_iter().flatten() {
-        let freshness = &repository["freshness"];
-        output::line(format!(
-            "  {}  {}: {} files, {} chunks, {} waiting, {} left out",
-            text(&repository["root"]),
-            text(&freshness["state"]),
-            repository["files"],
-            repository["chunks"],
-            freshness["pending_files"],
-            freshness["skipped_files"],
-        ))?;
-        if let Some(error) = repository["last_error"].as_str() {
-            output::line(format!("    last error: {error}"))?;
-        }
-    }
-    let index = &project["vector_index"];
-    match index["lists"].as_i64() {
-        Some(lists) => output::line(format!(
-            "  vector index: {lists} lists, {} probes, recall {}, {} rows",
-            index["probes"], index["recall"], index["rows"]
-        )),
-        None => output::line(format!("  vector index: none, exact scan over {} rows", index["rows"])),
-    }
 }
