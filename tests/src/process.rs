@@ -77,6 +77,16 @@ impl Running {
         self.signal("INT").await;
     }
 
+    /// Keeps it from doing anything, as a laptop that is closed does.
+    pub async fn pause(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// Lets it go on.
+    pub async fn resume(&self) {
+        self.signal("CONT").await;
+    }
+
     /// Ends it without asking and waits until it is gone.
     ///
     /// # Panics

@@ -1,13 +1,14 @@
 //! A repository on the disk, written by a test. Hands out its paths; removed when it is dropped.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 /// A directory with files.
 pub struct Tree {
     root: PathBuf,
-    _above: TempDir,
+    above: Arc<TempDir>,
 }
 
 impl Tree {
@@ -21,7 +22,19 @@ impl Tree {
         // As the index knows it: links resolved.
         let root = above.path().canonicalize().unwrap().join(name);
         std::fs::create_dir(&root).unwrap();
-        Tree { root, _above: above }
+        Tree {
+            root,
+            above: Arc::new(above),
+        }
+    }
+
+    /// A directory of it as a tree of its own, with the same files.
+    #[must_use]
+    pub fn below(&self, relative: &str) -> Tree {
+        Tree {
+            root: self.path(relative),
+            above: self.above.clone(),
+        }
     }
 
     /// The directory.

@@ -8,7 +8,7 @@ use system_tests::{Installation, Tree};
 use crate::installation;
 
 /// Runs git in a directory, without the configuration of whoever runs the tests; what it said.
-fn git(directory: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = std::process::Command::new("git")
         .arg("-C")
         .arg(directory)
@@ -23,7 +23,7 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
 }
 
 /// A repository with some modules in its one commit, on the branch `main`.
-fn repository(name: &str) -> Tree {
+pub(crate) fn repository(name: &str) -> Tree {
     let tree = Tree::new(name);
     tree.write_modules(12);
     git(tree.root(), &["init", "--quiet", "--initial-branch=main"]);
@@ -31,7 +31,7 @@ fn repository(name: &str) -> Tree {
     tree
 }
 
-fn commit(tree: &Tree, message: &str) {
+pub(crate) fn commit(tree: &Tree, message: &str) {
     git(tree.root(), &["add", "--all"]);
     git(
         tree.root(),
@@ -40,7 +40,7 @@ fn commit(tree: &Tree, message: &str) {
 }
 
 /// What Quarry says of the tree at `root`: commit, branch and whether it is dirty.
-async fn git_of(quarry: &Installation, project: &str, root: &Path) -> Value {
+pub(crate) async fn git_of(quarry: &Installation, project: &str, root: &Path) -> Value {
     let shown = quarry
         .run([
             "repository",

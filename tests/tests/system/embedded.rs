@@ -1,7 +1,7 @@
 //! Quarry with nothing configured: a Postgres and a model of its own, started when needed and gone when told.
 
 use serde_json::json;
-use system_tests::{Installation, Tree, wait_until};
+use system_tests::{Installation, Tree, wait_until, wait_until_async};
 
 use crate::PROGRAM;
 
@@ -41,12 +41,17 @@ async fn up_indexes_says_how_to_connect_and_ctrl_c_stops_all_of_it() {
     assert_eq!(answer["results"][0]["path"], "src/parser.rs");
     assert_eq!(answer["degraded"], json!([]));
 
-    // While it runs, it is the one who works.
-    tree.write("src/later.rs", "pub fn later() {}\n");
+    // While it runs, what is saved is found by itself.
+    tree.write("src/later.rs", "pub fn appears_later() {}\n");
+    wait_until_async("the saved file is found", async || {
+        let answer = quarry.run(["search", "appears_later", "--json"]).await.json();
+        answer["results"][0]["path"] == "src/later.rs"
+    })
+    .await;
     let report = quarry.run(["index", tree.argument(), "--wait", "--json"]).await.json();
     assert_eq!(
-        (&report["project"], &report["files_indexed"]),
-        (&"upped".into(), &1.into())
+        (&report["project"], &report["files_unchanged"]),
+        (&"upped".into(), &5.into())
     );
     assert!(!processes_with(&home).is_empty());
 

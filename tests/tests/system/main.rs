@@ -16,6 +16,9 @@ mod skipping;
 mod stamps;
 mod taking_turns;
 mod watching;
+mod watching_editors;
+mod watching_git;
+mod watching_trouble;
 mod workers;
 
 use system_tests::{FakeEndpoint, Installation};

@@ -13,6 +13,7 @@ use super::arguments::Up;
 use super::session::{Located, Session};
 use super::{down, index, output, watch};
 use crate::runner::Runner;
+use crate::watch::Ended;
 
 pub(super) async fn run(session: &Session, command: Up) -> Result<()> {
     let shutdown = Shutdown::on_signals();
@@ -57,12 +58,9 @@ async fn serve_repositories(
     if served.is_err() {
         stop.cancel();
     }
-    let mut ended = served;
-    while let Some(result) = watching.join_next().await {
-        ended = ended.and(result?);
-    }
     stop.cancelled().await;
-    ended
+    watching.join_all().await;
+    served
 }
 
 /// Begins to watch each repository before it is indexed, so that nothing saved in between is missed.
@@ -70,7 +68,7 @@ async fn index_and_watch(
     session: &Session,
     registry: &Registry,
     command: Up,
-    watching: &mut JoinSet<Result<()>>,
+    watching: &mut JoinSet<Ended>,
     stop: &CancellationToken,
 ) -> Result<()> {
     let paths = if command.paths.is_empty() {
@@ -85,7 +83,7 @@ async fn index_and_watch(
             .await?;
         let watch = watch::begin(session, registry, &located).await?;
         let line = watch::describe(&located, &watch);
-        watching.spawn(watch::run_one(watch, stop.clone()));
+        watching.spawn(watch::run_one(watch, located.repository.root.clone(), stop.clone()));
         let report = index::bring_up_to_date(session, registry, &located, false).await?;
         output::line(report.summary())?;
         output::line(line)?;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use quarry_lifecycle::Shutdown;
 use quarry_registry::Registry;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output;
 use super::session::{Located, Session, created_by};
-use crate::watch::{Watch, WatchOptions, Watched};
+use crate::watch::{Ended, Watch, WatchOptions, Watched};
 
 /// How often somebody is looked for who indexes what is saved.
 const LOOK_FOR_WORKERS_EVERY: Duration = Duration::from_secs(10);
@@ -42,17 +42,20 @@ pub(super) async fn run(session: &Session, command: Arguments) -> Result<()> {
             .await?;
         let watch = begin(session, &registry, &located).await?;
         output::line(describe(&located, &watch))?;
-        watching.spawn(run_one(watch, shutdown.token()));
+        watching.spawn(run_one(watch, located.repository.root, shutdown.token()));
     }
     let asking = warn_without_workers(session.host()?, &registry, shutdown.token());
     let watched = async {
         // One that is removed does not end the others.
-        let mut ended = Ok(());
+        let mut ended = Ok(Ended::Stopped);
         while let Some(result) = watching.join_next().await {
-            ended = ended.and(result?);
+            ended = result;
         }
         shutdown.request();
-        ended
+        match ended? {
+            Ended::Stopped => Ok(()),
+            Ended::Removed => bail!("nothing is left to watch"),
+        }
     };
     let ((), watched) = tokio::join!(asking, watched);
     watched
@@ -67,7 +70,7 @@ pub(super) async fn begin(session: &Session, registry: &Registry, located: &Loca
         root: PathBuf::from(&located.repository.root),
     };
     let options = WatchOptions::from_config(&session.config);
-    Watch::begin(watched, options, registry.pool().clone(), created_by())
+    Watch::begin(watched, options, registry.clone(), created_by())
         .await
         .with_context(|| format!("watch {}", located.repository.root))
 }
@@ -87,9 +90,13 @@ pub(super) fn describe(located: &Located, watch: &Watch) -> String {
     line
 }
 
-/// Watches one repository to the end.
-pub(super) async fn run_one(watch: Watch, stop: CancellationToken) -> Result<()> {
-    Ok(watch.run(stop).await?)
+/// Watches one repository to the end, and says when that is not what was asked for.
+pub(super) async fn run_one(watch: Watch, root: String, stop: CancellationToken) -> Ended {
+    let ended = watch.run(stop).await;
+    if ended == Ended::Removed {
+        output::notice(format!("no longer watching {root}: it was removed from its project"));
+    }
+    ended
 }
 
 /// Says when nobody indexes what is saved, and when somebody does again.

@@ -127,7 +127,18 @@ fn is_generated(name: &str) -> bool {
         ".g.cs",
         ".g.i.cs",
     ];
-    NAMES.contains(&name) || SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) || name.starts_with("zz_generated.")
+    NAMES.contains(&name)
+        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+        || name.starts_with("zz_generated.")
+        || is_copy_of_an_editor(name)
+}
+
+/// What editors write beside a file while they save it, and some leave there: vim and Emacs, then JetBrains.
+fn is_copy_of_an_editor(name: &str) -> bool {
+    name.ends_with('~')
+        || name.starts_with('#') && name.ends_with('#')
+        || name.ends_with("___jb_tmp___")
+        || name.ends_with("___jb_old___")
 }
 
 fn is_minified(name: &str) -> bool {

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use quarry_codebase::CodebaseError;
 use quarry_queue::{Debounce, QueueError, SyncRequest};
-use quarry_registry::PgPool;
+use quarry_registry::{ProjectId, Registry, RegistryError};
 use uuid::Uuid;
 
 use super::outbox::Outbox;
@@ -20,33 +21,41 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// Whom the queue is told about.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Addressee {
-    pub(super) queue: PgPool,
+    pub(super) registry: Registry,
     pub(super) project_id: Uuid,
     pub(super) repository_id: Uuid,
     pub(super) host: String,
     pub(super) requested_by: String,
 }
 
-/// Delivers for ever, or until the repository or its project is removed.
-///
-/// # Errors
-/// [`QueueError::RepositoryRemoved`] and [`QueueError::UnknownProject`]; all others are waited out.
-pub(super) async fn deliver(outbox: &Outbox, addressee: &Addressee, name: &str) -> Result<(), QueueError> {
+/// Why something was not told.
+#[derive(Debug, thiserror::Error)]
+enum Untold {
+    /// The repository is not in its project any more, or the project is gone: nobody wants to know.
+    #[error("it was removed from its project")]
+    Removed,
+    /// May work the next time.
+    #[error(transparent)]
+    ForNow(#[from] anyhow::Error),
+}
+
+/// Delivers until the repository or its project is removed; anything else that goes wrong is waited out.
+pub(super) async fn deliver(outbox: &Outbox, addressee: &Addressee, name: &str) {
     let mut pause = PAUSE;
     loop {
         let handed = outbox.take().await;
-        let answer = tokio::time::timeout(ANSWER_LIMIT, tell(&handed, addressee)).await;
-        let trouble = match answer {
-            Ok(Ok(())) if pause == PAUSE => continue,
+        let trouble = match tokio::time::timeout(ANSWER_LIMIT, tell(&handed, addressee)).await {
             Ok(Ok(())) => {
-                tracing::info!("the queue answers again: changes of {name} are delivered");
+                if pause != PAUSE {
+                    tracing::info!("the queue answers again: changes of {name} are delivered");
+                }
                 pause = PAUSE;
                 continue;
             }
-            Ok(Err(error @ (QueueError::RepositoryRemoved(_) | QueueError::UnknownProject(_)))) => return Err(error),
-            Ok(Err(error)) => format!("{:#}", anyhow::Error::from(error)),
+            Ok(Err(Untold::Removed)) => return,
+            Ok(Err(Untold::ForNow(error))) => format!("{error:#}"),
             Err(_) => "no answer".to_owned(),
         };
         if pause == PAUSE {
@@ -58,16 +67,52 @@ pub(super) async fn deliver(outbox: &Outbox, addressee: &Addressee, name: &str) 
     }
 }
 
-async fn tell(handed: &Handed, to: &Addressee) -> Result<(), QueueError> {
-    let (project, repository, host) = (to.project_id, to.repository_id, Some(to.host.as_str()));
+async fn tell(handed: &Handed, to: &Addressee) -> Result<(), Untold> {
+    check_existence(to).await?;
+    let (queue, project, repository, host) = (to.registry.pool(), to.project_id, to.repository_id, Some(&*to.host));
     if !handed.marks.is_empty() {
         let paths: Vec<String> = handed.marks.iter().cloned().collect();
         let debounce = Debounce::default();
-        quarry_queue::mark_dirty(&to.queue, project, repository, host, &paths, debounce, &to.requested_by).await?;
+        quarry_queue::mark_dirty(queue, project, repository, host, &paths, debounce, &to.requested_by).await?;
     }
     if handed.sync.is_some() {
         let request = SyncRequest::new(&to.requested_by);
-        quarry_queue::enqueue_sync(&to.queue, project, repository, host, request).await?;
+        quarry_queue::enqueue_sync(queue, project, repository, host, request).await?;
     }
     Ok(())
+}
+
+/// The queue would take work for a repository that is gone: it does not know the projects' databases.
+async fn check_existence(to: &Addressee) -> Result<(), Untold> {
+    let project = to.registry.project_by_id(ProjectId(to.project_id)).await?;
+    let database = to.registry.database(&project).await?;
+    quarry_codebase::find_repository(&database, to.repository_id).await?;
+    Ok(())
+}
+
+impl From<QueueError> for Untold {
+    fn from(error: QueueError) -> Untold {
+        match error {
+            QueueError::RepositoryRemoved(_) | QueueError::UnknownProject(_) => Untold::Removed,
+            other => Untold::ForNow(other.into()),
+        }
+    }
+}
+
+impl From<RegistryError> for Untold {
+    fn from(error: RegistryError) -> Untold {
+        match error {
+            RegistryError::UnknownProjectId(_) => Untold::Removed,
+            other => Untold::ForNow(other.into()),
+        }
+    }
+}
+
+impl From<CodebaseError> for Untold {
+    fn from(error: CodebaseError) -> Untold {
+        match error {
+            CodebaseError::NotFound { .. } => Untold::Removed,
+            other => Untold::ForNow(other.into()),
+        }
+    }
 }

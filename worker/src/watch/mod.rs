@@ -25,8 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quarry_lifecycle::Config;
-use quarry_queue::QueueError;
-use quarry_registry::PgPool;
+use quarry_registry::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -75,6 +74,15 @@ impl WatchOptions {
     }
 }
 
+/// Why a watch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Somebody asked for it.
+    Stopped,
+    /// The repository is not in its project any more.
+    Removed,
+}
+
 /// A repository that is watched: nothing that changes in it from now on is missed. Dropping it ends the watching.
 pub(crate) struct Watch {
     inbox: Arc<Inbox>,
@@ -92,7 +100,7 @@ impl Watch {
     pub(crate) async fn begin(
         watched: Watched,
         options: WatchOptions,
-        queue: PgPool,
+        registry: Registry,
         requested_by: String,
     ) -> Result<Watch, WalkError> {
         let name = watched.root.display().to_string();
@@ -120,7 +128,7 @@ impl Watch {
         // It ends when this watch is dropped; a blocking task of the runtime would keep the process from ending.
         std::thread::spawn(move || observer.run());
         let addressee = Addressee {
-            queue,
+            registry,
             project_id: watched.project_id,
             repository_id: watched.repository_id,
             host: watched.host,
@@ -140,14 +148,12 @@ impl Watch {
         self.health.clone()
     }
 
-    /// Hands what changes to the queue until `stop` is cancelled.
-    ///
-    /// # Errors
-    /// When the repository or its project was removed; an absent database is waited for.
-    pub(crate) async fn run(&self, stop: CancellationToken) -> Result<(), QueueError> {
+    /// Hands what changes to the queue until `stop` is cancelled, or until the repository is removed from its project.
+    /// An absent database is waited for.
+    pub(crate) async fn run(&self, stop: CancellationToken) -> Ended {
         tokio::select! {
-            ended = deliver(&self.outbox, &self.addressee, &self.name) => ended,
-            () = stop.cancelled() => Ok(()),
+            () = deliver(&self.outbox, &self.addressee, &self.name) => Ended::Removed,
+            () = stop.cancelled() => Ended::Stopped,
         }
     }
 }
