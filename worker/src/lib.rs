@@ -11,6 +11,7 @@ mod git;
 mod jobs;
 mod pipeline;
 mod runner;
+mod service;
 mod watch;
 
 pub mod embedder;

@@ -12,6 +12,7 @@ mod indexing;
 mod managing;
 mod refusals;
 mod searching;
+mod service;
 mod skipping;
 mod stamps;
 mod taking_turns;

@@ -56,6 +56,9 @@ pub(super) enum Command {
     Check(super::check::Arguments),
     /// Say why a file or directory is, or is not, in the index
     Why(super::why::Arguments),
+    /// Run `quarry up` as a service of yours, under systemd or launchd
+    #[command(subcommand)]
+    Service(super::service::Command),
     /// Prepare a Postgres server of your own: registry, extension and template
     Init(Init),
     /// Show the configuration in force

@@ -18,6 +18,7 @@ mod project;
 mod psql;
 mod repository;
 mod search;
+mod service;
 mod session;
 mod status;
 mod up;
@@ -71,6 +72,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Status(command) => status::run(&session, command).await,
         Command::Check(command) => check::run(&session, command).await,
         Command::Why(command) => why::run(&session, command).await,
+        Command::Service(command) => service::run(&session, command),
         Command::Init(command) => init::run(&session, command).await,
         Command::Config(command) => config::run(&session, &command),
         Command::Psql(command) => psql::run(&session, command).await,
