@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -38,6 +39,8 @@ pub struct ReservedEndpoint {
 struct State {
     texts: AtomicUsize,
     asked: Mutex<Vec<String>>,
+    /// When each request came, also those for the model's dimensions.
+    arrivals: Mutex<Vec<Instant>>,
     held: AtomicUsize,
     /// Requests wait once this many texts have been asked for.
     limit: watch::Sender<usize>,
@@ -73,6 +76,23 @@ impl FakeEndpoint {
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
         self.state.asked.lock().unwrap().clone()
+    }
+
+    /// How many requests for vectors came.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.state.arrivals.lock().unwrap().len()
+    }
+
+    /// The most requests that came within any one second.
+    #[must_use]
+    pub fn most_requests_in_a_second(&self) -> usize {
+        let arrivals = self.state.arrivals.lock().unwrap();
+        let within = |first: &Instant| {
+            let in_window = |at: &&Instant| **at >= *first && **at < *first + Duration::from_secs(1);
+            arrivals.iter().filter(in_window).count()
+        };
+        arrivals.iter().map(within).max().unwrap_or(0)
     }
 
     /// How many requests wait for [`FakeEndpoint::release`].
@@ -150,6 +170,7 @@ impl ReservedEndpoint {
         let state = Arc::new(State {
             texts: AtomicUsize::new(0),
             asked: Mutex::default(),
+            arrivals: Mutex::default(),
             held: AtomicUsize::new(0),
             limit: watch::Sender::new(usize::MAX),
             answer: Mutex::new(answer),
@@ -177,6 +198,7 @@ impl Drop for Waiting<'_> {
 }
 
 async fn embed(state: &State, body: &[u8]) -> Response {
+    state.arrivals.lock().unwrap().push(Instant::now());
     let request: Value = serde_json::from_slice(body).unwrap();
     let input = request["input"].as_array().unwrap();
     let texts: Vec<&str> = input.iter().map(|text| text.as_str().unwrap()).collect();

@@ -9,6 +9,7 @@ mod check;
 mod context;
 mod git;
 mod jobs;
+mod pacing;
 mod pipeline;
 mod runner;
 mod service;

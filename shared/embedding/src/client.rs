@@ -17,6 +17,7 @@ use crate::batch;
 use crate::endpoint::built_in_endpoint;
 use crate::endpoint_config::{Api, EndpointConfig};
 use crate::error::EmbeddingError;
+use crate::pacing::Pacing;
 use crate::retry::{Refused, retry};
 use crate::transport::{Failure, Refusal, Transport, is_loopback};
 use crate::vector_json::{Encoding, WireVector};
@@ -62,6 +63,7 @@ struct Shared {
     /// Most texts the endpoint was seen to take at once, where it refused larger batches.
     accepted_texts: AtomicUsize,
     built_in: Option<BuiltIn>,
+    pacing: Option<Arc<dyn Pacing>>,
 }
 
 /// How to find the built-in endpoint again: it ends itself when nobody asks for long.
@@ -81,7 +83,15 @@ impl EmbeddingClient {
     /// # Errors
     /// An address that is not plain http or https, or a key that fits no header.
     pub fn connect(config: EndpointConfig) -> Result<Self, EmbeddingError> {
-        Self::with_origin(config, None)
+        Self::connect_paced(config, None)
+    }
+
+    /// As [`EmbeddingClient::connect`]; each request for vectors waits for its turn first.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect_paced(config: EndpointConfig, pacing: Option<Arc<dyn Pacing>>) -> Result<Self, EmbeddingError> {
+        Self::with_origin(config, None, pacing)
     }
 
     /// A client for the built-in model: finds the running endpoint of `home` or starts it with `program` (the binary
@@ -95,10 +105,14 @@ impl EmbeddingClient {
             home: home.to_owned(),
             program: program.to_owned(),
         };
-        Self::with_origin(EndpointConfig::built_in(url), Some(built_in))
+        Self::with_origin(EndpointConfig::built_in(url), Some(built_in), None)
     }
 
-    fn with_origin(config: EndpointConfig, built_in: Option<BuiltIn>) -> Result<Self, EmbeddingError> {
+    fn with_origin(
+        config: EndpointConfig,
+        built_in: Option<BuiltIn>,
+        pacing: Option<Arc<dyn Pacing>>,
+    ) -> Result<Self, EmbeddingError> {
         let base = parse_base(&config.url)?;
         if config.api_key.is_some() && base.scheme() == "http" && !is_loopback(&base) {
             tracing::warn!("the key for embeddings travels unencrypted: use https in QUARRY_EMBEDDING_URL");
@@ -110,6 +124,7 @@ impl EmbeddingClient {
             ready: OnceCell::new(),
             accepted_texts: AtomicUsize::new(config.batch_texts.max(1)),
             built_in,
+            pacing,
             config,
         };
         Ok(Self {
@@ -295,6 +310,10 @@ impl EmbeddingClient {
             policy.give_up_after = policy.give_up_after.min(FIRST_ANSWER_PATIENCE);
         }
         retry(&policy, url.as_str(), || async {
+            // Each attempt is a request; questions without a body cost the endpoint nothing.
+            if let (Some(pacing), Some(_)) = (&self.shared.pacing, body) {
+                pacing.turn().await;
+            }
             let answer = self.shared.transport.exchange(&self.address(path), model, body).await;
             if let Err(Failure::Passing(passing)) = &answer
                 && passing.status.is_none()

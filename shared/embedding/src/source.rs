@@ -8,7 +8,7 @@ use std::time::Duration;
 use quarry_lifecycle::{Config, EmbeddingApi};
 use tokio::sync::OnceCell;
 
-use crate::{Api, ApiKey, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig};
+use crate::{Api, ApiKey, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig, Pacing};
 
 /// The longest a search waits for its vector. One text takes milliseconds; an endpoint that is gone or buried in batches must
 /// not keep a person waiting for an answer that words alone can give.
@@ -21,6 +21,7 @@ pub struct EmbeddingSource {
     home: PathBuf,
     program: PathBuf,
     client: Arc<OnceCell<EmbeddingClient>>,
+    pacing: Option<Arc<dyn Pacing>>,
 }
 
 impl EmbeddingSource {
@@ -45,7 +46,15 @@ impl EmbeddingSource {
             home: config.home().to_path_buf(),
             program,
             client: Arc::default(),
+            pacing: None,
         }
+    }
+
+    /// Lets every request of the client wait for its turn. To be called before the client is used.
+    #[must_use]
+    pub fn with_pacing(mut self, pacing: Arc<dyn Pacing>) -> EmbeddingSource {
+        self.pacing = Some(pacing);
+        self
     }
 
     /// The client, connected. An attempt that fails is made again by the next caller.
@@ -58,7 +67,7 @@ impl EmbeddingSource {
 
     async fn connect(&self) -> Result<EmbeddingClient, EmbeddingError> {
         match &self.configured {
-            Some(config) => EmbeddingClient::connect(config.clone()),
+            Some(config) => EmbeddingClient::connect_paced(config.clone(), self.pacing.clone()),
             None => EmbeddingClient::connect_built_in(&self.home, &self.program).await,
         }
     }

@@ -2,6 +2,7 @@
 //! through typed accessors and never parse text themselves. Never shows a secret, not even in its `Debug` form.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
@@ -157,6 +158,12 @@ impl Config {
         self.count(Key::EmbeddingConcurrency)
     }
 
+    /// Requests per second that all workers of one registry together send to the endpoint; 0: as many as they like.
+    #[must_use]
+    pub fn embedding_requests_per_second(&self) -> u32 {
+        u32::try_from(self.number(Key::EmbeddingRequestsPerSecond)).expect("bounded by its row in SETTINGS")
+    }
+
     /// The configured name of this machine. [`Config::host`] has a name also where none is
     /// configured.
     #[must_use]
@@ -186,6 +193,24 @@ impl Config {
     #[must_use]
     pub fn worker_heartbeat(&self) -> Duration {
         self.seconds(Key::WorkerHeartbeat)
+    }
+
+    /// Names that this machine shares with others that have the same repositories at the same paths.
+    #[must_use]
+    pub fn worker_labels(&self) -> Vec<String> {
+        let labels = self
+            .text(Key::WorkerLabels)
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim);
+        labels.filter(|label| !label.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// How many jobs of one project all workers together run at a time; none: as many as there are.
+    #[must_use]
+    pub fn worker_project_concurrency(&self) -> Option<NonZeroU16> {
+        let jobs = u16::try_from(self.number(Key::WorkerProjectConcurrency)).expect("bounded by its row in SETTINGS");
+        NonZeroU16::new(jobs)
     }
 
     /// How long running jobs may go on after the signal to stop.

@@ -17,9 +17,12 @@ pub enum Key {
     EmbeddingApiKey,
     EmbeddingTimeout,
     EmbeddingConcurrency,
+    EmbeddingRequestsPerSecond,
     Host,
     Project,
     WorkerConcurrency,
+    WorkerProjectConcurrency,
+    WorkerLabels,
     WorkerLease,
     WorkerHeartbeat,
     WorkerGrace,
@@ -123,7 +126,7 @@ impl Setting {
 }
 
 /// Every setting there is.
-pub static SETTINGS: [Setting; 28] = [
+pub static SETTINGS: [Setting; 31] = [
     setting(
         Key::Home,
         "home",
@@ -195,6 +198,15 @@ pub static SETTINGS: [Setting; 28] = [
          endpoint with one GPU.",
     ),
     setting(
+        Key::EmbeddingRequestsPerSecond,
+        "embedding.requests_per_second",
+        "QUARRY_EMBEDDING_REQUESTS_PER_SECOND",
+        Number { min: 0, max: 10_000 },
+        Value("0"),
+        "Requests per second that all workers of one registry together send to the endpoint for indexing; 0: no limit. For \
+         endpoints that answer 429 above a rate: waiting for a turn costs less than being refused. Give all workers the same.",
+    ),
+    setting(
         Key::Host,
         "host",
         "QUARRY_HOST",
@@ -220,6 +232,24 @@ pub static SETTINGS: [Setting; 28] = [
         Value("2"),
         "Jobs that one worker process runs at once. Two let a saved file overtake a first load; each costs a core \
          while it chunks and a connection while it stores.",
+    ),
+    setting(
+        Key::WorkerProjectConcurrency,
+        "worker.project_concurrency",
+        "QUARRY_WORKER_PROJECT_CONCURRENCY",
+        Number { min: 0, max: 1000 },
+        Value("0"),
+        "Jobs of one project that all workers together run at once; 0: as many as there are. Projects take turns anyway; \
+         a bound spares a database or an endpoint. Give all workers the same; `quarry project limit` makes exceptions.",
+    ),
+    setting(
+        Key::WorkerLabels,
+        "worker.labels",
+        "QUARRY_WORKER_LABELS",
+        Text { max_bytes: 2000 },
+        Unset("none"),
+        "Labels of this machine, separated by commas. A repository that was indexed with --label belongs to every machine \
+         with that label: they have it at the same path, as on a network file system.",
     ),
     setting(
         Key::WorkerLease,

@@ -19,6 +19,8 @@ pub struct JobsFilter {
     pub repository_id: Option<Uuid>,
     /// Only these kinds.
     pub kinds: Option<Vec<JobKind>>,
+    /// Only lanes in these states; none named: all but idle ones.
+    pub states: Vec<String>,
     /// Also lanes in which nothing waits.
     pub idle: bool,
     /// At most so many; none: 100.
@@ -106,10 +108,11 @@ async fn entries(pool: &PgPool, filter: &JobsFilter, job_id: Option<i64>) -> Res
         .kinds
         .as_ref()
         .map(|kinds| kinds.iter().map(|kind| kind.as_str()).collect());
-    let states: Option<&[&str]> = if filter.idle {
-        None
-    } else {
-        Some(&["leased", "ready", "parked", "removing"])
+    let named: Vec<&str> = filter.states.iter().map(String::as_str).collect();
+    let states: Option<&[&str]> = match (filter.idle, named.is_empty()) {
+        (_, false) => Some(&named),
+        (true, true) => None,
+        (false, true) => Some(&["leased", "ready", "parked", "removing"]),
     };
     let rows = sqlx::query_file!(
         "src/queries/jobs_list.sql",

@@ -38,7 +38,7 @@ pub(super) enum Command {
     /// Find code by meaning, words, symbol or path
     Search(Search),
     /// Work off the queue; start as many as you like, on any machine
-    Worker(Worker),
+    Worker(super::worker::Arguments),
     /// Hand what is saved in repositories to the queue until Ctrl-C
     Watch(super::watch::Arguments),
     /// Create, list, show, rename and drop projects
@@ -47,9 +47,9 @@ pub(super) enum Command {
     /// List, show and remove repositories of a project
     #[command(subcommand)]
     Repository(Repository),
-    /// See what waits, runs and failed
+    /// See what waits, runs and failed; try again, cancel
     #[command(subcommand)]
-    Jobs(Jobs),
+    Jobs(super::jobs::Arguments),
     /// Freshness, queue, workers and index health
     Status(Status),
     /// Compare the index with the tree, file by file, and say what differs
@@ -79,6 +79,9 @@ pub(super) struct Up {
     /// Project to index into [default: named after the directory]
     #[arg(long)]
     pub(super) project: Option<String>,
+    /// Index under this label instead of this machine's name: any worker with the label takes it, at the same path
+    #[arg(long, value_parser = super::wrong_usage::label)]
+    pub(super) label: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +94,9 @@ pub(super) struct Index {
     /// Return when everything that was in the tree at the call is searchable
     #[arg(long)]
     pub(super) wait: bool,
+    /// Index it under this label instead of this machine's name: any worker with the label takes it, at the same path
+    #[arg(long, value_parser = super::wrong_usage::label)]
+    pub(super) label: Option<String>,
     /// Index every file again, also those whose content has not changed
     #[arg(long)]
     pub(super) full: bool,
@@ -146,16 +152,6 @@ pub(super) enum Mode {
     Symbol,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Worker {
-    /// Jobs at the same time [default: QUARRY_WORKER_CONCURRENCY]
-    #[arg(long)]
-    pub(super) concurrency: Option<usize>,
-    /// Exit after this many seconds without work
-    #[arg(long, value_name = "SECONDS")]
-    pub(super) idle_exit_s: Option<u64>,
-}
-
 #[derive(Debug, Subcommand)]
 pub(super) enum Project {
     /// Create a project with a database of its own
@@ -185,6 +181,8 @@ pub(super) enum Project {
         #[arg(long)]
         json: bool,
     },
+    /// Limit how many jobs of a project run at a time, by all workers together
+    Limit(super::project_limit::Arguments),
     /// Give a project another name; its database stays
     Rename { name: String, new_name: String },
     /// Drop a project and its database
@@ -222,21 +220,6 @@ pub(super) enum Repository {
         path: PathBuf,
         #[arg(long)]
         project: Option<String>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Jobs {
-    /// List the lanes of work and their state
-    List {
-        #[arg(long)]
-        project: Option<String>,
-        /// Also lanes with nothing to do
-        #[arg(long)]
-        all: bool,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
     },
 }
 

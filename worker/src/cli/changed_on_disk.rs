@@ -28,7 +28,7 @@ pub(super) async fn changed_on_disk(session: &Session, database: &PgPool, hits: 
             .or_default()
             .push(hit.path.clone());
     }
-    let host = session.host()?;
+    let hosts = session.hosts()?;
     let options = WalkOptions {
         max_file_bytes: session.config.max_file_bytes(),
     };
@@ -36,7 +36,7 @@ pub(super) async fn changed_on_disk(session: &Session, database: &PgPool, hits: 
     for (repository_id, paths) in by_repository {
         let repository = quarry_codebase::find_repository(database, repository_id).await?;
         let root = PathBuf::from(&repository.root);
-        if repository.host != host {
+        if !hosts.contains(&repository.host) {
             continue;
         }
         for (path, stored) in quarry_codebase::file_states(database, repository_id, &paths).await? {

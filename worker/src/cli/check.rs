@@ -118,7 +118,7 @@ async fn chosen(session: &Session, registry: &Registry, arguments: &Arguments) -
 }
 
 fn why_not_comparable(session: &Session, repository: &Repository) -> Result<Option<String>> {
-    Ok(if repository.host != session.host()? {
+    Ok(if !session.hosts()?.contains(&repository.host) {
         Some(format!("its files are on {}", repository.host))
     } else if !Path::new(&repository.root).is_dir() {
         Some("its directory is gone".to_owned())

@@ -29,7 +29,7 @@ pub(super) async fn freshen(
             repository,
         };
         let host = &located.repository.host;
-        if *host != session.host()? && quarry_queue::workers_alive(registry.pool(), host).await? == 0 {
+        if !session.hosts()?.contains(host) && quarry_queue::workers_alive(registry.pool(), host).await? == 0 {
             notes.push(format!(
                 "{} is not brought up to date: no worker is alive on {host}",
                 located.repository.root

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use quarry_lifecycle::Shutdown;
 use quarry_queue::{SyncRequest, Ticket, TicketState, TicketStatus};
 use quarry_registry::Registry;
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// After this long the pace is eased: a long load needs no fifty looks a second.
 const EASE_AFTER: Duration = Duration::from_secs(2);
+
+/// So long nobody may be at work on what is waited for: every worker that is alive may be told to do something else.
+const NOBODY_COMES_AFTER: Duration = Duration::from_secs(5);
 
 /// What `quarry index --json` prints.
 #[derive(Debug, Serialize)]
@@ -125,7 +130,8 @@ pub(super) async fn enqueue(registry: &Registry, located: &Located, full: bool) 
     Ok(quarry_queue::enqueue_sync(registry.pool(), project, repository.id, Some(&repository.host), request).await?)
 }
 
-/// Waits for a ticket, with a runner of its own while no worker of this machine is alive.
+/// Waits for a ticket, with a runner of its own where no worker of this machine is alive, or none takes it up. Who carries
+/// a label nobody can tell: a repository under one the command helps with at once.
 pub(super) async fn work_until_done(
     session: &Session,
     registry: &Registry,
@@ -145,20 +151,28 @@ pub(super) async fn work_until(
     given_up: impl Future<Output = anyhow::Error>,
 ) -> Result<()> {
     let host = session.host()?;
+    let shutdown = Shutdown::on_signals();
     let stop = CancellationToken::new();
-    let runner = if quarry_queue::workers_alive(registry.pool(), &host).await? == 0 {
-        let context = session.context(registry.clone())?;
-        let runner = Runner::new(context, session.config.worker_concurrency()).for_project(located.project.id.0);
-        let stop = stop.clone();
-        Some(tokio::spawn(async move { runner.run(stop).await }))
-    } else {
-        None
+    let is_reached = session.hosts()?.contains(&located.repository.host);
+    let has_label = located.repository.host != host;
+    let is_alone = is_reached && (has_label || quarry_queue::workers_alive(registry.pool(), &host).await? == 0);
+    let mut runner = match is_alone {
+        true => Some(start_runner(session, registry, located, &stop)?),
+        false => None,
     };
-    let waited = tokio::select! {
-        waited = wait(registry, ticket, &located.repository.root) => waited,
-        reason = given_up => Err(reason),
-        _ = tokio::signal::ctrl_c() => {
-            Err(anyhow::anyhow!("interrupted; what is queued stays queued: `quarry worker` or the next run takes it up"))
+    let waiting = wait(registry, ticket, &located.repository.root);
+    tokio::pin!(waiting, given_up);
+    let waited = loop {
+        tokio::select! {
+            waited = &mut waiting => break waited,
+            reason = &mut given_up => break Err(reason),
+            () = shutdown.requested() => break Err(anyhow::anyhow!(
+                "interrupted; what is queued stays queued: `quarry worker` or the next run takes it up"
+            )),
+            left = left_alone(registry, ticket), if is_reached && runner.is_none() => match left {
+                Ok(()) => runner = Some(start_runner(session, registry, located, &stop)?),
+                Err(error) => break Err(error),
+            },
         }
     };
     stop.cancel();
@@ -166,6 +180,30 @@ pub(super) async fn work_until(
         runner.await??;
     }
     waited
+}
+
+fn start_runner(
+    session: &Session,
+    registry: &Registry,
+    located: &Located,
+    stop: &CancellationToken,
+) -> Result<JoinHandle<Result<()>>> {
+    let runner = Runner::new(session.context(registry.clone())?, session.config.worker_concurrency())
+        .for_projects([located.project.id.0]);
+    let stop = stop.clone();
+    Ok(tokio::spawn(async move { runner.run(stop).await }))
+}
+
+/// Returns once nobody has been at work on a ticket for a while.
+async fn left_alone(registry: &Registry, ticket: Uuid) -> Result<()> {
+    let mut since = Instant::now();
+    while since.elapsed() < NOBODY_COMES_AFTER {
+        tokio::time::sleep(NOBODY_COMES_AFTER / 10).await;
+        if quarry_queue::ticket_status(registry.pool(), ticket).await?.state != TicketState::Waiting {
+            since = Instant::now();
+        }
+    }
+    Ok(())
 }
 
 async fn wait(registry: &Registry, ticket: Uuid, name: &str) -> Result<()> {

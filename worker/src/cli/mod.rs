@@ -15,6 +15,7 @@ mod mcp;
 mod output;
 mod progress_bar;
 mod project;
+mod project_limit;
 mod psql;
 mod repository;
 mod search;
@@ -25,6 +26,7 @@ mod up;
 mod watch;
 mod why;
 mod worker;
+mod wrong_usage;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,7 @@ use clap::Parser;
 
 use self::arguments::{Arguments, Command};
 use self::session::Session;
+use self::wrong_usage::WrongUsage;
 
 /// Parses the arguments, runs the command and reports what went wrong on standard error.
 pub fn main() -> ExitCode {
@@ -50,6 +53,10 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<WrongUsage>() => {
+            output::error(&error);
+            ExitCode::from(wrong_usage::STATUS)
+        }
         Err(error) => {
             output::error(&error);
             ExitCode::FAILURE
@@ -64,7 +71,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Down => down::run(&session).await,
         Command::Index(command) => index::run(&session, command).await,
         Command::Search(command) => search::run(&session, command).await,
-        Command::Worker(command) => worker::run(&session, &command).await,
+        Command::Worker(command) => worker::run(&session, command).await,
         Command::Watch(command) => watch::run(&session, command).await,
         Command::Project(command) => project::run(&session, command).await,
         Command::Repository(command) => repository::run(&session, command).await,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::arguments::Project as Command;
 use super::session::{Session, created_by};
-use super::{output, repository};
+use super::{output, project_limit, repository};
 
 pub(super) async fn run(session: &Session, command: Command) -> Result<()> {
     let registry = session.registry().await?;
@@ -43,6 +43,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Result<()> {
         }
         Command::List { json } => list(&registry, json).await,
         Command::Show { name, json } => show(&registry, &name, json).await,
+        Command::Limit(limit) => project_limit::run(&registry, limit).await,
         Command::Rename { name, new_name } => {
             let project = registry.project(&ProjectName::parse(&name)?).await?;
             let renamed = registry
@@ -113,6 +114,7 @@ async fn show(registry: &Registry, name: &str, json: bool) -> Result<()> {
     if json {
         let mut document = describe(&project);
         document["schemas"] = schemas.iter().map(describe_schema).collect();
+        document["limit"] = project_limit::describe(registry, &project).await?.into();
         document["repositories"] = repositories.iter().map(repository::describe).collect();
         return output::json(&document);
     }
@@ -124,6 +126,10 @@ async fn show(registry: &Registry, name: &str, json: bool) -> Result<()> {
         "created      {} by {}",
         project.created_at.to_rfc3339(),
         project.created_by
+    ))?;
+    output::line(format!(
+        "limit        {}",
+        project_limit::describe(registry, &project).await?
     ))?;
     if let Some(description) = &project.description {
         output::line(format!("description  {description}"))?;

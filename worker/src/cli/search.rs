@@ -38,7 +38,12 @@ pub(super) async fn run(session: &Session, command: Search) -> Result<()> {
     let repository = match &command.repository {
         Some(path) => {
             let root = canonical_directory(path)?.display().to_string();
-            let found = quarry_codebase::find_repository_at(&database, &session.host()?, &root).await?;
+            let mut found = None;
+            for host in session.hosts()? {
+                if found.is_none() {
+                    found = quarry_codebase::find_repository_at(&database, &host, &root).await?;
+                }
+            }
             Some(
                 found
                     .with_context(|| format!("{root} is not in project {}", project.name.as_str()))?

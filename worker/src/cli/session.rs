@@ -15,6 +15,8 @@ use crate::context::Context;
 /// One invocation of `quarry`.
 pub(super) struct Session {
     pub(super) config: Config,
+    /// Under which the command says to index, instead of this machine's name.
+    label: Option<String>,
 }
 
 /// A repository and where it lives.
@@ -54,7 +56,12 @@ impl Session {
         for warning in config.warnings() {
             output::notice(format!("warning: {warning}"));
         }
-        Ok(Session { config })
+        let label = match &arguments.command {
+            Command::Index(index) => index.label.clone(),
+            Command::Up(up) => up.label.clone(),
+            _ => None,
+        };
+        Ok(Session { config, label })
     }
 
     /// The registry's URL: the configured server, or the embedded one, started if necessary.
@@ -79,12 +86,44 @@ impl Session {
     /// What jobs need, on top of an open registry.
     pub(super) fn context(&self, registry: Registry) -> Result<Context> {
         let program = std::env::current_exe().context("find the quarry program")?;
-        Ok(Context::new(registry, &self.config, self.host()?, program))
+        Ok(Context::new(
+            registry,
+            &self.config,
+            self.host()?,
+            self.labels(),
+            program,
+        ))
     }
 
     /// Name of this machine in the registry.
     pub(super) fn host(&self) -> Result<String> {
         Ok(self.config.host()?)
+    }
+
+    /// Under which names this machine reads repositories: its own, then the labels it shares with others.
+    pub(super) fn hosts(&self) -> Result<Vec<String>> {
+        let mut hosts = vec![self.host()?];
+        hosts.extend(self.labels());
+        Ok(hosts)
+    }
+
+    fn labels(&self) -> Vec<String> {
+        let mut labels = self.config.worker_labels();
+        labels.extend(self.label.clone());
+        labels
+    }
+
+    /// The name under which `location` is indexed; for a new one the command's label, or this machine's own.
+    async fn host_of(&self, registry: &Registry, location: &str) -> Result<String> {
+        if let Some(label) = &self.label {
+            return Ok(label.clone());
+        }
+        for host in self.hosts()? {
+            if registry.project_at(&host, location).await?.is_some() {
+                return Ok(host);
+            }
+        }
+        self.host()
     }
 
     /// The project a command means: its flag, else the configured one, else the one that holds the current directory.
@@ -93,8 +132,10 @@ impl Session {
             return Ok(registry.project(&ProjectName::parse(name)?).await?);
         }
         let root = repository_root(&std::env::current_dir().context("read the current directory")?);
-        if let Some(project) = registry.project_at(&self.host()?, &root.display().to_string()).await? {
-            return Ok(project);
+        for host in self.hosts()? {
+            if let Some(project) = registry.project_at(&host, &root.display().to_string()).await? {
+                return Ok(project);
+            }
         }
         let projects = registry.projects().await?;
         match projects.as_slice() {
@@ -119,7 +160,8 @@ impl Session {
         project: Option<&str>,
     ) -> Result<Located> {
         let root = canonical_directory(path)?;
-        let (host, location) = (self.host()?, location(&root)?);
+        let location = location(&root)?;
+        let host = self.host_of(registry, &location).await?;
         let directory = root
             .file_name()
             .map_or_else(|| "root".into(), |name| name.to_string_lossy());
@@ -143,7 +185,8 @@ impl Session {
     /// The repository at `path` in a project that already holds it.
     pub(super) async fn locate(&self, registry: &Registry, path: &Path, project: Option<&str>) -> Result<Located> {
         let root = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let (host, location) = (self.host()?, location(&root)?);
+        let location = location(&root)?;
+        let host = self.host_of(registry, &location).await?;
         let project = match project {
             Some(name) => registry.project(&ProjectName::parse(name)?).await?,
             None => match registry.project_at(&host, &location).await? {
@@ -171,21 +214,23 @@ impl Session {
         path: &Path,
         project: Option<&str>,
     ) -> Result<Option<Located>> {
-        let host = self.host()?;
+        let hosts = self.hosts()?;
         let named = match project.or(self.config.project()) {
             Some(name) => Some(registry.project(&ProjectName::parse(name)?).await?),
             None => None,
         };
         for ancestor in path.ancestors() {
             let Some(root) = ancestor.to_str() else { continue };
-            let project = match &named {
-                Some(project) => Some(project.clone()),
-                None => registry.project_at(&host, root).await?,
-            };
-            let Some(project) = project else { continue };
-            let database = registry.database(&project).await?;
-            if let Some(repository) = quarry_codebase::find_repository_at(&database, &host, root).await? {
-                return Ok(Some(Located { project, repository }));
+            for host in &hosts {
+                let project = match &named {
+                    Some(project) => Some(project.clone()),
+                    None => registry.project_at(host, root).await?,
+                };
+                let Some(project) = project else { continue };
+                let database = registry.database(&project).await?;
+                if let Some(repository) = quarry_codebase::find_repository_at(&database, host, root).await? {
+                    return Ok(Some(Located { project, repository }));
+                }
             }
         }
         Ok(None)

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use quarry_queue::{Claim, ClaimFilter, WakeUp};
+use quarry_queue::{Claim, ClaimFilter, JobKind, WakeUp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use self::pulse::Pulse;
 use self::slots::Slots;
@@ -39,7 +40,9 @@ impl Runner {
     /// A runner that holds up to `concurrency` jobs at a time.
     #[must_use]
     pub fn new(context: Context, concurrency: usize) -> Runner {
-        let filter = ClaimFilter::everything(&context.host);
+        let filter = ClaimFilter::everything(&context.host)
+            .with_labels(context.labels.iter().cloned())
+            .with_leases_per_project(context.leases_per_project);
         Runner {
             context,
             concurrency: concurrency.max(1),
@@ -48,10 +51,24 @@ impl Runner {
         }
     }
 
-    /// Limits the runner to one project.
+    /// Limits the runner to these projects.
     #[must_use]
-    pub fn for_project(mut self, project: uuid::Uuid) -> Runner {
-        self.filter.projects = Some(vec![project]);
+    pub fn for_projects(mut self, projects: impl IntoIterator<Item = Uuid>) -> Runner {
+        self.filter = self.filter.with_projects(projects);
+        self
+    }
+
+    /// Limits the runner to these kinds of jobs.
+    #[must_use]
+    pub fn for_kinds(mut self, kinds: impl IntoIterator<Item = JobKind>) -> Runner {
+        self.filter = self.filter.with_kinds(kinds);
+        self
+    }
+
+    /// Lets the runner also take what is indexed under these labels.
+    #[must_use]
+    pub fn with_labels(mut self, labels: impl IntoIterator<Item = String>) -> Runner {
+        self.filter = self.filter.with_labels(labels);
         self
     }
 
