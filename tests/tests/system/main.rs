@@ -10,6 +10,7 @@ mod explaining;
 mod freshness;
 mod indexing;
 mod managing;
+mod many_workers;
 mod operating;
 mod refusals;
 mod searching;
