@@ -105,10 +105,11 @@ pub async fn mark_dirty(
 
 /// Notes what a running sync found different. May be called many times while it runs: other workers start on the
 /// files at once. The tickets of the sync come to wait for these lanes when it settles, and whoever can reach the
-/// files of the sync gets them.
+/// files of the sync gets them. `priority`: a sync that found so little in all that somebody may have saved it by hand
+/// ([`SAVED_BY_HAND_LIMIT`]) lets it go first like a save.
 ///
 /// [`QueueError::LeaseLost`]: the sync is no longer the caller's; batches written before stay and do no harm.
-pub async fn mark_dirty_from_sync(pool: &PgPool, claim: &Claim, paths: &[String]) -> Result<()> {
+pub async fn mark_dirty_from_sync(pool: &PgPool, claim: &Claim, paths: &[String], priority: Priority) -> Result<()> {
     let repository_id = claim.lane.repository_id.ok_or(QueueError::LeaseLost)?;
     for batch in paths.chunks(PATHS_PER_BATCH) {
         let marked = Marked::new(batch);
@@ -128,7 +129,7 @@ pub async fn mark_dirty_from_sync(pool: &PgPool, claim: &Claim, paths: &[String]
             kind: JobKind::IndexFiles,
             shards: &marked.lanes(),
             host: &host,
-            priority: Priority::Bulk,
+            priority,
             full: false,
             first_secs: 0.0,
             window_secs: 0.0,

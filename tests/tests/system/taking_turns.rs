@@ -90,3 +90,23 @@ async fn a_save_in_another_project_is_served_in_the_middle_of_a_load_by_the_only
     quarry.index(load.root(), "fresh").await;
     assert_eq!(quarry.dump("load").await, quarry.dump("fresh").await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_comparison_finds_goes_first_like_a_save_when_it_is_little() {
+    let (quarry, _endpoint) = installation().await;
+    for (name, files, priority) in [("little", 3, 1), ("much", 150, 5)] {
+        let tree = Tree::new(name);
+        tree.write_modules(files);
+        quarry.run(["index", tree.argument()]).await.succeeded();
+        quarry
+            .run(["worker", "--idle-exit-s", "1", "--kinds", "sync_repository"])
+            .await
+            .succeeded();
+        let lanes = quarry.run(["jobs", "list", "--project", name, "--json"]).await.json();
+        let lanes = lanes.as_array().unwrap();
+        assert!(
+            !lanes.is_empty() && lanes.iter().all(|lane| lane["priority"] == priority),
+            "{lanes:?}"
+        );
+    }
+}

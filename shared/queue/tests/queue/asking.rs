@@ -140,7 +140,9 @@ async fn what_a_sync_marks_does_not_count_against_saves() {
     bench.sync().await;
     let claim = bench.claim().await;
     let many: Vec<String> = (0..3_000).map(|n| format!("f{n}")).collect();
-    mark_dirty_from_sync(&bench.pool, &claim, &many).await.unwrap();
+    mark_dirty_from_sync(&bench.pool, &claim, &many, Priority::Bulk)
+        .await
+        .unwrap();
     bench.save(&["saved"]).await;
     assert_eq!(bench.column("select count(*) from dirty_files").await, 3_001);
 }

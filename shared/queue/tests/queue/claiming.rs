@@ -164,7 +164,9 @@ async fn what_a_sync_marks_is_for_those_who_reach_the_files_of_the_sync() {
         .unwrap();
     let nas = ClaimFilter::everything(HOST).with_labels(["nas".to_owned()]);
     let sync = claim(&bench.pool, &bench.worker, &nas, 1).await.unwrap().remove(0);
-    mark_dirty_from_sync(&bench.pool, &sync, &paths(&["a"])).await.unwrap();
+    mark_dirty_from_sync(&bench.pool, &sync, &paths(&["a"]), Priority::Bulk)
+        .await
+        .unwrap();
     assert!(bench.claims().await.is_empty());
     assert_eq!(claim(&bench.pool, &bench.worker, &nas, 1).await.unwrap().len(), 1);
 }

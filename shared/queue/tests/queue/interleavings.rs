@@ -131,7 +131,7 @@ async fn run_one(bench: &Bench, worker: &Worker, numbers: &mut Numbers, names: &
     let limit = 1 + usize::try_from(numbers.below(3)).unwrap();
     for claim in claim(pool, worker, &ClaimFilter::everything(HOST), limit).await? {
         if claim.lane.kind == JobKind::SyncRepository {
-            mark_dirty_from_sync(pool, &claim, names).await?;
+            mark_dirty_from_sync(pool, &claim, names, Priority::Bulk).await?;
         }
         let files = dirty_files(pool, &claim, None, 100).await?;
         if numbers.below(2) == 0 {

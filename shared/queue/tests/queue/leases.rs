@@ -32,7 +32,7 @@ async fn an_expired_lease_returns_to_the_queue_and_the_zombie_is_refused() {
         let files = dirty_files(&bench.pool, claim, None, 10).await.unwrap();
         assert!(!drop_dirty(&bench.pool, claim, &files).await.unwrap());
         assert_eq!(bench.settle(claim, Outcome::Succeeded).await, Settled::LeaseLost);
-        let marked = mark_dirty_from_sync(&bench.pool, claim, &paths(&["b"])).await;
+        let marked = mark_dirty_from_sync(&bench.pool, claim, &paths(&["b"]), Priority::Bulk).await;
         assert!(matches!(marked, Err(QueueError::LeaseLost)));
     }
     assert_eq!(bench.column("select count(*) from dirty_files").await, 1);

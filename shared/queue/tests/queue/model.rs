@@ -233,7 +233,7 @@ impl History {
         if run.key.0 == "sync_repository" && self.numbers.below(2) == 0 {
             let names: Vec<String> = (0..3).map(|_| format!("f{}", self.numbers.below(12))).collect();
             let names: Vec<String> = BTreeSet::from_iter(names).into_iter().collect();
-            let marked = mark_dirty_from_sync(&self.bench.pool, &run.claim, &names).await;
+            let marked = mark_dirty_from_sync(&self.bench.pool, &run.claim, &names, Priority::Bulk).await;
             assert_eq!(marked.is_err(), run.zombie);
             if !run.zombie {
                 self.mark(&names);

@@ -85,7 +85,9 @@ async fn what_was_dirty_becomes_one_full_sync_that_the_tickets_wait_for() {
     assert_eq!(sync.lane.repository_id, Some(repository));
     assert_eq!(ticket_status(&pool, ticket).await.unwrap().state, TicketState::Running);
 
-    mark_dirty_from_sync(&pool, &sync, &paths(&["a"])).await.unwrap();
+    mark_dirty_from_sync(&pool, &sync, &paths(&["a"]), Priority::Bulk)
+        .await
+        .unwrap();
     let outcome = Outcome::Succeeded;
     settle(&pool, &sync, &[], outcome, serde_json::Value::Null, FollowUp::default())
         .await

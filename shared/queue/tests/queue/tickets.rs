@@ -9,7 +9,9 @@ async fn a_ticket_is_done_only_when_everything_it_caused_is_done() {
     let sync = bench.claim().await;
     assert_eq!(bench.state(ticket).await, TicketState::Running);
     let names: Vec<String> = (0..40).map(|n| format!("f{n}")).collect();
-    mark_dirty_from_sync(&bench.pool, &sync, &names).await.unwrap();
+    mark_dirty_from_sync(&bench.pool, &sync, &names, Priority::Bulk)
+        .await
+        .unwrap();
     let early = bench.claims().await;
     assert_eq!(early.len(), 8, "other workers start while the sync goes on");
     // One lane is done before the sync is, and asks for a rebuild: the ticket waits for that as well.

@@ -9,7 +9,9 @@ async fn loading(bench: &Bench) -> Claim {
     bench.sync().await;
     let sync = bench.claim().await;
     let files = in_shard(1, 3);
-    mark_dirty_from_sync(&bench.pool, &sync, &files).await.unwrap();
+    mark_dirty_from_sync(&bench.pool, &sync, &files, Priority::Bulk)
+        .await
+        .unwrap();
     bench.settle(&sync, Outcome::Succeeded).await;
     bench.claim().await
 }

@@ -2,6 +2,7 @@
 //! begin while the walk goes on and no statement is small. Everything is written under the sync's fence.
 
 use quarry_codebase::{RefusedFile, TouchedFile};
+use quarry_queue::{Priority, SAVED_BY_HAND_LIMIT};
 use uuid::Uuid;
 
 use super::compare::Compared;
@@ -14,6 +15,8 @@ pub(super) struct Findings<'run> {
     run: &'run Run,
     repository_id: Uuid,
     dirty: Vec<String>,
+    /// So few as somebody saves by hand go first; what has begun as bulk stays bulk.
+    priority: Priority,
     touched: Vec<TouchedFile>,
     refused: Vec<RefusedFile>,
     forgotten: Vec<String>,
@@ -25,6 +28,7 @@ impl<'run> Findings<'run> {
             run,
             repository_id,
             dirty: Vec::new(),
+            priority: Priority::Save,
             touched: Vec::new(),
             refused: Vec::new(),
             forgotten: Vec::new(),
@@ -56,8 +60,11 @@ impl<'run> Findings<'run> {
 
     async fn mark_dirty(&mut self) -> Result<(), JobError> {
         let queue = self.run.context.registry.pool();
+        if self.dirty.len() > SAVED_BY_HAND_LIMIT {
+            self.priority = Priority::Bulk;
+        }
         for batch in std::mem::take(&mut self.dirty).chunks(BATCH) {
-            quarry_queue::mark_dirty_from_sync(queue, &self.run.claim, batch).await?;
+            quarry_queue::mark_dirty_from_sync(queue, &self.run.claim, batch, self.priority).await?;
         }
         Ok(())
     }
