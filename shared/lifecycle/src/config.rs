@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::mask::mask_url;
 use crate::settings::{Key, SETTINGS, Shown};
 use crate::telemetry::Process;
-use crate::value::{Fallback, Source, Value};
+use crate::value::{Fallback, Source, Value, items};
 
 /// All settings of this process.
 #[derive(Clone)]
@@ -253,6 +253,42 @@ impl Config {
     #[must_use]
     pub fn watch_max_directories(&self) -> usize {
         self.count(Key::WatchMaxDirectories)
+    }
+
+    /// Patterns of the hosts that repositories may be cloned from; none where nobody has made a list.
+    #[must_use]
+    pub fn git_allowed_hosts(&self) -> Option<Vec<&str>> {
+        Some(items(self.text(Key::GitAllowedHosts)?).collect())
+    }
+
+    /// Protocols that git may use; at least one.
+    #[must_use]
+    pub fn git_allowed_protocols(&self) -> Vec<&str> {
+        items(self.text(Key::GitAllowedProtocols).unwrap_or_default()).collect()
+    }
+
+    /// Commits of history to fetch, or none for all.
+    #[must_use]
+    pub fn git_depth(&self) -> Option<u64> {
+        Some(self.number(Key::GitDepth)).filter(|depth| *depth > 0)
+    }
+
+    /// Bytes that the clone of one repository may take, and the files of one commit.
+    #[must_use]
+    pub fn git_max_bytes(&self) -> u64 {
+        self.number(Key::GitMaxBytes)
+    }
+
+    /// How long one run of git may take.
+    #[must_use]
+    pub fn git_timeout(&self) -> Duration {
+        self.seconds(Key::GitTimeout)
+    }
+
+    /// After this long the server of a repository is asked for new commits; none: only when told to.
+    #[must_use]
+    pub fn git_refresh(&self) -> Option<Duration> {
+        Some(self.seconds(Key::GitRefresh)).filter(|pause| !pause.is_zero())
     }
 
     /// Directives that say which log lines this kind of process writes.

@@ -11,6 +11,9 @@ use std::path::Path;
 use crate::config::Config;
 use crate::error::ConfigError;
 
+/// The host of repositories that are named by a git URL: any machine that can fetch them. No machine has this name.
+pub const GIT_HOST: &str = "git";
+
 impl Config {
     /// The name of this machine: the configured one, or [`host_name`] of the home.
     ///

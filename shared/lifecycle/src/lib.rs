@@ -18,7 +18,7 @@ mod error;
 
 pub use config::{Config, EmbeddingApi, Entry, LogFormat, PoolLimits};
 pub use error::ConfigError;
-pub use host::host_name;
+pub use host::{GIT_HOST, host_name};
 pub use load::load_config;
 pub use mask::mask_url;
 pub use settings::{Key, SETTINGS, Scope, Setting, Shown};

@@ -3,7 +3,7 @@
 //! Never reads the environment or a file: see load.rs.
 
 use crate::value::Fallback::{self, Unset, Value};
-use crate::value::Kind::{self, Choice, DatabaseUrl, Directory, Filter, HttpUrl, Number, Text};
+use crate::value::Kind::{self, Choice, DatabaseUrl, Directory, Filter, Hosts, HttpUrl, Machine, Number, Text, Words};
 
 /// Names one setting. The order is that of [`SETTINGS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,12 @@ pub enum Key {
     ProjectPoolMaxConnections,
     ProjectPoolIdleTimeout,
     ProjectPoolStatementTimeout,
+    GitAllowedHosts,
+    GitAllowedProtocols,
+    GitDepth,
+    GitMaxBytes,
+    GitTimeout,
+    GitRefresh,
 }
 
 impl Key {
@@ -126,7 +132,7 @@ impl Setting {
 }
 
 /// Every setting there is.
-pub static SETTINGS: [Setting; 31] = [
+pub static SETTINGS: [Setting; 37] = [
     setting(
         Key::Home,
         "home",
@@ -210,7 +216,7 @@ pub static SETTINGS: [Setting; 31] = [
         Key::Host,
         "host",
         "QUARRY_HOST",
-        Text { max_bytes: 200 },
+        Machine,
         Unset("the content of <home>/host-id, made once"),
         "Name of this machine. A repository belongs to a host and a path; only workers of that host read it. Give \
          machines that mount the same repositories at the same paths one name.",
@@ -408,6 +414,63 @@ pub static SETTINGS: [Setting; 31] = [
         Value("120"),
         "Seconds after which the server ends a statement on a project's database. Publishing a large batch may take \
          long on a slow disk; index builds and dumps are exempt.",
+    ),
+    setting(
+        Key::GitAllowedHosts,
+        "git.allowed_hosts",
+        "QUARRY_GIT_ALLOWED_HOSTS",
+        Hosts,
+        Unset("any host for a URL typed on the command line, none for one that comes over MCP"),
+        "Hosts that repositories may be cloned from: `github.com, *.example.org`, `*` for all, `none` for a machine that \
+         clones nothing. Who types a URL means it; who sends one over MCP may be an agent that was talked into it, so \
+         without a list that is refused. A host that is named here may have a private address.",
+    ),
+    setting(
+        Key::GitAllowedProtocols,
+        "git.allowed_protocols",
+        "QUARRY_GIT_ALLOWED_PROTOCOLS",
+        Words(&["https", "ssh", "http", "git", "file"]),
+        Value("https,ssh"),
+        "Protocols that git may use. The others neither encrypt nor say who answers; `file` reads this machine's disk.",
+    ),
+    setting(
+        Key::GitDepth,
+        "git.depth",
+        "QUARRY_GIT_DEPTH",
+        Number { min: 0, max: 1_000_000 },
+        Value("1"),
+        "Commits of history to fetch; 0: all. Only the newest tree is indexed, so one is enough; all is for servers that \
+         cannot cut history off.",
+    ),
+    setting(
+        Key::GitMaxBytes,
+        "git.max_bytes",
+        "QUARRY_GIT_MAX_BYTES",
+        Number {
+            min: 1_048_576,
+            max: 1_099_511_627_776,
+        },
+        Value("2147483648"),
+        "Bytes that the objects of one repository, and the files of one commit, may take on this disk. Checked while they \
+         arrive: few trees of source code reach 2 GiB, and a server may send without end.",
+    ),
+    setting(
+        Key::GitTimeout,
+        "git.timeout_s",
+        "QUARRY_GIT_TIMEOUT_S",
+        Number { min: 1, max: 86_400 },
+        Value("600"),
+        "Seconds that one run of git may take. Ten minutes fetch 2 GiB at 30 Mbit/s; what takes longer is a server that \
+         hangs.",
+    ),
+    setting(
+        Key::GitRefresh,
+        "git.refresh_s",
+        "QUARRY_GIT_REFRESH_S",
+        Number { min: 0, max: 604_800 },
+        Value("300"),
+        "Seconds after which the server of a repository is asked for new commits; 0: only when told to. An unchanged one \
+         costs a short request and the comparison of the tree.",
     ),
 ];
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use tracing_subscriber::EnvFilter;
 
+use crate::host::GIT_HOST;
+
 /// The values that a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -21,8 +23,14 @@ pub enum Kind {
         /// Its greatest length in bytes.
         max_bytes: usize,
     },
+    /// One line of text, at most 200 bytes, that is not the host of repositories by URL.
+    Machine,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Some of these words, separated by commas.
+    Words(&'static [&'static str]),
+    /// Names of hosts, `*.name` for all below a name, separated by commas; or `*` for all, or `none`.
+    Hosts,
     /// A whole number, both bounds included.
     Number {
         /// Least value.
@@ -122,7 +130,10 @@ impl Kind {
                     after_scheme(text, &["http://", "https://"]).is_some_and(|rest| !rest.starts_with('/'))
                 }
                 Kind::Text { max_bytes } => text.len() <= max_bytes,
+                Kind::Machine => text.len() <= 200 && text != GIT_HOST,
                 Kind::Choice(words) => words.contains(&text),
+                Kind::Words(words) => items(text).all(|item| words.contains(&item)),
+                Kind::Hosts => matches!(text, "*" | "none") || items(text).all(is_host_pattern),
                 Kind::Filter => EnvFilter::try_new(text).is_ok(),
             };
         valid.then(|| Value::Text(text.to_owned()))
@@ -135,11 +146,28 @@ impl Kind {
             Kind::DatabaseUrl => "a URL that starts with postgres://".to_owned(),
             Kind::HttpUrl => "a URL that starts with http:// or https://".to_owned(),
             Kind::Text { max_bytes } => format!("one line of text of at most {max_bytes} bytes"),
+            Kind::Machine => {
+                format!("one line of text of at most 200 bytes, and not {GIT_HOST}, which no machine is called")
+            }
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
+            Kind::Words(words) => format!("some of {}, separated by commas", words.join(", ")),
+            Kind::Hosts => "names of hosts or *.name, separated by commas, or *, or none".to_owned(),
             Kind::Number { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Filter => "log directives such as info or info,quarry_queue=debug".to_owned(),
         }
     }
+}
+
+/// The parts of a list, without the spaces around them.
+pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim)
+}
+
+/// In lower case, so that a comparison is one of bytes.
+fn is_host_pattern(item: &str) -> bool {
+    let name = item.strip_prefix("*.").unwrap_or(item);
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']');
+    !name.is_empty() && !name.starts_with(['-', '.']) && name != "none" && name.bytes().all(plain)
 }
 
 fn after_scheme<'a>(url: &'a str, schemes: &[&str]) -> Option<&'a str> {
@@ -183,6 +211,44 @@ mod tests {
     fn a_relative_directory_becomes_absolute() {
         let value = Kind::Directory.parse("here").unwrap().to_string();
         assert_eq!(PathBuf::from(value), std::env::current_dir().unwrap().join("here"));
+    }
+
+    #[test]
+    fn no_machine_has_the_name_of_repositories_by_url() {
+        assert!(Kind::Machine.parse("gitlab").is_some());
+        assert!(Kind::Machine.parse("git").is_none());
+    }
+
+    #[test]
+    fn a_list_of_hosts_is_checked_item_by_item() {
+        for taken in [
+            "*",
+            "none",
+            "github.com",
+            "github.com, *.example.org",
+            "[::1]",
+            "10.0.0.7",
+        ] {
+            assert!(Kind::Hosts.parse(taken).is_some(), "{taken:?} was refused");
+        }
+        for refused in [
+            "",
+            ",",
+            "a,",
+            "*,a",
+            "none,a",
+            "GitHub.com",
+            "https://a",
+            "a/b",
+            "*.",
+            "-a",
+            "a b",
+        ] {
+            assert!(Kind::Hosts.parse(refused).is_none(), "{refused:?} was taken");
+        }
+        let protocols = Kind::Words(&["https", "ssh"]);
+        assert!(protocols.parse("ssh, https").is_some());
+        assert!(protocols.parse("https,ext").is_none());
     }
 
     #[test]
