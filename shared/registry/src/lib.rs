@@ -20,10 +20,14 @@ mod pin_embedding;
 mod pools;
 
 mod client_target;
+mod git_policy;
+mod git_url;
 mod locations;
 
 pub use client_target::ClientTarget;
 pub use error::RegistryError;
+pub use git_policy::{GitPolicy, GitRefusal};
+pub use git_url::{GitProtocol, GitUrl, GitUrlError, is_branch_name};
 pub use initialize::{InitReport, Privileges};
 pub use locations::Location;
 pub use names::{ProjectName, ProjectNameError};
