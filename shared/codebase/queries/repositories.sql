@@ -13,6 +13,10 @@ select
     git_commit,
     git_branch,
     git_dirty,
+    fetch_url,
+    followed_branch,
+    target_commit,
+    fetched_at,
     last_error,
     created_at,
     updated_at

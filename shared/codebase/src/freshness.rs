@@ -176,6 +176,7 @@ mod tests {
             indexing_seconds: None,
             skipped_files: BTreeMap::from([("binary".to_owned(), 2)]),
             git: None,
+            remote: None,
             last_error: None,
             created_at: now,
             updated_at: now,

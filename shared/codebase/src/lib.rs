@@ -17,6 +17,7 @@ mod new_file;
 mod publication;
 mod read_lines;
 mod refused_files;
+mod remotes;
 mod remove_repository;
 mod replace_files;
 mod repositories;
@@ -39,6 +40,7 @@ pub use lexical::{MergedSegments, check_segments, merge_segments};
 pub use new_file::{NewChunk, NewFile};
 pub use read_lines::{ChunkText, StoredLines, chunk_by_id, read_lines};
 pub use refused_files::{RefusedFile, note_refused, refused_files, refused_files_at};
+pub use remotes::{FollowedBranch, Remote, ensure_remote_repository, record_target, target_commit};
 pub use remove_repository::{Removed, remove_repository};
 pub use replace_files::{Replaced, Spent, replace_files};
 pub use repositories::{

@@ -13,15 +13,16 @@ use uuid::Uuid;
 
 use crate::CodebaseError;
 use crate::fences::{Fence, hold_fence};
+use crate::remotes::Remote;
 
 /// A source tree that is, or will be, indexed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Repository {
     /// Its identity in lanes, files and chunks.
     pub id: Uuid,
-    /// The machine that can read it.
+    /// The machine that can read it, or the name that stands for any machine with git.
     pub host: String,
-    /// Its root directory on that machine.
+    /// Its root directory on that machine, or its canonical git URL.
     pub root: String,
     /// What people call it: by default the last component of the root.
     pub name: String,
@@ -39,6 +40,8 @@ pub struct Repository {
     pub skipped_files: BTreeMap<String, u64>,
     /// What git said at the last walk.
     pub git: Option<GitState>,
+    /// Where its files come from; none: from the directory at its root.
+    pub remote: Option<Remote>,
     /// Why the last attempt failed. None after one that succeeded.
     pub last_error: Option<String>,
     /// When it was first named.
@@ -230,7 +233,7 @@ pub async fn mark_failed(
 
 /// Locks the row before anything is counted: a count that waited for the lock afterwards would store an old snapshot's
 /// numbers over newer ones.
-async fn lock_for_status(
+pub(crate) async fn lock_for_status(
     pool: &PgPool,
     fence: &Fence,
     id: Uuid,
@@ -310,6 +313,10 @@ struct RepositoryRow {
     git_commit: Option<String>,
     git_branch: Option<String>,
     git_dirty: Option<bool>,
+    fetch_url: Option<String>,
+    followed_branch: Option<String>,
+    target_commit: Option<String>,
+    fetched_at: Option<DateTime<Utc>>,
     last_error: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -335,6 +342,12 @@ impl From<RepositoryRow> for Repository {
             indexing_seconds: row.indexing_seconds,
             skipped_files: row.skipped_files.0,
             git: is_known.then_some(git),
+            remote: row.fetch_url.map(|fetch_url| Remote {
+                fetch_url,
+                branch: row.followed_branch,
+                target_commit: row.target_commit,
+                fetched_at: row.fetched_at,
+            }),
             last_error: row.last_error,
             created_at: row.created_at,
             updated_at: row.updated_at,
