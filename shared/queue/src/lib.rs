@@ -4,6 +4,8 @@ mod lane;
 
 mod enqueue;
 mod mark_dirty;
+mod mark_waiting_again;
+mod overdue_syncs;
 mod remove;
 
 mod wakeup;
@@ -41,6 +43,8 @@ pub use enqueue::{SyncRequest, Ticket, enqueue_rebuild, enqueue_sync};
 pub use error::{QueueError, Result};
 pub use lane::{JobKind, Lane, Priority, SHARDS, shard_of};
 pub use mark_dirty::{Debounce, SAVED_BY_HAND_LIMIT, WAITING_SAVES_LIMIT, mark_dirty, mark_dirty_from_sync};
+pub use mark_waiting_again::mark_waiting_again;
+pub use overdue_syncs::{OverdueSync, overdue_syncs};
 pub use overview::{JobEntry, JobsFilter, QueueDepth, RunEntry, job_show, jobs_list, queue_depth};
 pub use pending::{Pending, pending, since_last_sync};
 pub use progress::{Progress, REPORT_INTERVAL, ReportPace, report_progress};

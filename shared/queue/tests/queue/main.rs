@@ -6,6 +6,7 @@ mod support;
 mod asking;
 mod cancelling;
 mod claiming;
+mod following;
 mod interleavings;
 mod leases;
 mod limits;
