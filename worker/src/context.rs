@@ -10,6 +10,7 @@ use quarry_embedding::EmbeddingSource;
 use quarry_lifecycle::{Config, mask_url};
 use quarry_registry::Registry;
 
+use crate::clones::Clones;
 use crate::pacing::SharedPace;
 use crate::walk::WalkOptions;
 
@@ -27,6 +28,8 @@ pub struct Context {
     pub labels: Vec<String>,
     /// How many jobs of one project all workers together run at a time.
     pub leases_per_project: Option<NonZeroU16>,
+    /// Repositories by git URL on this machine.
+    pub(crate) clones: Clones,
     /// Limits of the walk.
     pub walk: WalkOptions,
     /// Chunks in one publishing transaction.
@@ -50,8 +53,10 @@ impl Context {
             host,
             labels,
             leases_per_project: config.worker_project_concurrency(),
+            clones: Clones::new(config),
             walk: WalkOptions {
                 max_file_bytes: config.max_file_bytes(),
+                ..WalkOptions::default()
             },
             batch_chunks: config.batch_chunks(),
             max_attempts: config.max_attempts(),

@@ -6,6 +6,7 @@ pub mod chunk;
 pub mod walk;
 
 mod check;
+mod clones;
 mod context;
 mod git;
 mod jobs;

@@ -3,7 +3,9 @@
 //! Never reads the environment or a file: see load.rs.
 
 use crate::value::Fallback::{self, Unset, Value};
-use crate::value::Kind::{self, Choice, DatabaseUrl, Directory, Filter, Hosts, HttpUrl, Machine, Number, Text, Words};
+use crate::value::Kind::{
+    self, Choice, DatabaseUrl, Directory, Filter, Hosts, HttpUrl, Machine, Machines, Number, Text, Words,
+};
 
 /// Names one setting. The order is that of [`SETTINGS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -252,7 +254,7 @@ pub static SETTINGS: [Setting; 37] = [
         Key::WorkerLabels,
         "worker.labels",
         "QUARRY_WORKER_LABELS",
-        Text { max_bytes: 2000 },
+        Machines,
         Unset("none"),
         "Labels of this machine, separated by commas. A repository that was indexed with --label belongs to every machine \
          with that label: they have it at the same path, as on a network file system.",

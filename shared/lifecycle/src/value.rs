@@ -25,6 +25,8 @@ pub enum Kind {
     },
     /// One line of text, at most 200 bytes, that is not the host of repositories by URL.
     Machine,
+    /// Such names, separated by commas; at most 2000 bytes.
+    Machines,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Some of these words, separated by commas.
@@ -131,6 +133,7 @@ impl Kind {
                 }
                 Kind::Text { max_bytes } => text.len() <= max_bytes,
                 Kind::Machine => text.len() <= 200 && text != GIT_HOST,
+                Kind::Machines => text.len() <= 2000 && items(text).all(|name| name != GIT_HOST),
                 Kind::Choice(words) => words.contains(&text),
                 Kind::Words(words) => items(text).all(|item| words.contains(&item)),
                 Kind::Hosts => matches!(text, "*" | "none") || items(text).all(is_host_pattern),
@@ -148,6 +151,11 @@ impl Kind {
             Kind::Text { max_bytes } => format!("one line of text of at most {max_bytes} bytes"),
             Kind::Machine => {
                 format!("one line of text of at most 200 bytes, and not {GIT_HOST}, which no machine is called")
+            }
+            Kind::Machines => {
+                format!(
+                    "names of at most 2000 bytes, separated by commas, and not {GIT_HOST}, which no machine is called"
+                )
             }
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
             Kind::Words(words) => format!("some of {}, separated by commas", words.join(", ")),
@@ -217,6 +225,8 @@ mod tests {
     fn no_machine_has_the_name_of_repositories_by_url() {
         assert!(Kind::Machine.parse("gitlab").is_some());
         assert!(Kind::Machine.parse("git").is_none());
+        assert!(Kind::Machines.parse("nfs, big").is_some());
+        assert!(Kind::Machines.parse("nfs, git").is_none());
     }
 
     #[test]

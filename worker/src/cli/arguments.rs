@@ -74,7 +74,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Up {
-    /// Repositories to index [default: the current directory]
+    /// Repositories to index, directories or git URLs [default: the current directory]
     pub(super) paths: Vec<PathBuf>,
     /// Project to index into [default: named after the directory]
     #[arg(long)]
@@ -86,11 +86,15 @@ pub(super) struct Up {
 
 #[derive(Debug, Args)]
 pub(super) struct Index {
-    /// The repository's directory
+    /// The repository's directory or git URL
+    #[arg(value_name = "PATH|URL")]
     pub(super) path: PathBuf,
     /// Project to index into [default: named after the directory]
     #[arg(long)]
     pub(super) project: Option<String>,
+    /// Branch of a git URL to follow from now on; HEAD: the server's default
+    #[arg(long)]
+    pub(super) branch: Option<String>,
     /// Return when everything that was in the tree at the call is searchable
     #[arg(long)]
     pub(super) wait: bool,
@@ -112,8 +116,8 @@ pub(super) struct Search {
     /// Project to search [default: the project of the current directory]
     #[arg(long)]
     pub(super) project: Option<String>,
-    /// Bring the index of this directory up to date first
-    #[arg(long, value_name = "PATH")]
+    /// Bring the index of this directory or git URL up to date first
+    #[arg(long, value_name = "PATH|URL")]
     pub(super) index: Option<PathBuf>,
     /// Bring the searched repositories up to date first: what was saved before is found
     #[arg(long)]
@@ -122,7 +126,7 @@ pub(super) struct Search {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(super) timeout_s: u64,
     /// Only this repository of the project
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH|URL")]
     pub(super) repository: Option<PathBuf>,
     /// Number of results
     #[arg(short = 'k', long, default_value_t = 10)]
@@ -206,7 +210,8 @@ pub(super) enum Repository {
     },
     /// Show one repository
     Show {
-        /// Its directory
+        /// Its directory or git URL
+        #[arg(value_name = "PATH|URL")]
         path: PathBuf,
         #[arg(long)]
         project: Option<String>,
@@ -216,7 +221,8 @@ pub(super) enum Repository {
     },
     /// Take a repository out of its project; the directory itself is not touched
     Remove {
-        /// Its directory
+        /// Its directory or git URL
+        #[arg(value_name = "PATH|URL")]
         path: PathBuf,
         #[arg(long)]
         project: Option<String>,

@@ -31,6 +31,7 @@ pub(super) async fn changed_on_disk(session: &Session, database: &PgPool, hits: 
     let hosts = session.hosts()?;
     let options = WalkOptions {
         max_file_bytes: session.config.max_file_bytes(),
+        ..WalkOptions::default()
     };
     let mut looked_at = Vec::new();
     for (repository_id, paths) in by_repository {

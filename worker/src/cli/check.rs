@@ -64,6 +64,7 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
             root: PathBuf::from(&repository.root),
             walk: WalkOptions {
                 max_file_bytes: session.config.max_file_bytes(),
+                ..WalkOptions::default()
             },
         };
         if arguments.wait {
@@ -118,7 +119,9 @@ async fn chosen(session: &Session, registry: &Registry, arguments: &Arguments) -
 }
 
 fn why_not_comparable(session: &Session, repository: &Repository) -> Result<Option<String>> {
-    Ok(if !session.hosts()?.contains(&repository.host) {
+    Ok(if repository.remote.is_some() {
+        Some("it is a git URL, and lies in no directory".to_owned())
+    } else if !session.hosts()?.contains(&repository.host) {
         Some(format!("its files are on {}", repository.host))
     } else if !Path::new(&repository.root).is_dir() {
         Some("its directory is gone".to_owned())

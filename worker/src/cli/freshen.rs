@@ -8,7 +8,7 @@ use quarry_codebase::Repository;
 use quarry_registry::{Project, Registry};
 use tokio::time::Instant;
 
-use super::index::{enqueue, work_until};
+use super::index::{alive_for, enqueue, work_until};
 use super::session::{Located, Session};
 
 /// Compares every one of the repositories with its tree and waits until what differs is searchable. Returns what could not
@@ -29,7 +29,7 @@ pub(super) async fn freshen(
             repository,
         };
         let host = &located.repository.host;
-        if !session.hosts()?.contains(host) && quarry_queue::workers_alive(registry.pool(), host).await? == 0 {
+        if alive_for(session, registry, &located).await? == 0 && !session.reaches(&located.repository).await? {
             notes.push(format!(
                 "{} is not brought up to date: no worker is alive on {host}",
                 located.repository.root

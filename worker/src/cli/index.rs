@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use quarry_codebase::FollowedBranch;
 use quarry_lifecycle::Shutdown;
 use quarry_queue::{SyncRequest, Ticket, TicketState, TicketStatus};
-use quarry_registry::Registry;
+use quarry_registry::{Registry, is_branch_name};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use super::arguments::Index;
 use super::output;
+use super::place::Place;
 use super::progress_bar::ProgressBar;
 use super::session::{Located, Session, created_by};
 use crate::pipeline::Counts;
@@ -57,11 +59,16 @@ fn is_zero(count: &u64) -> bool {
 pub(super) async fn run(session: &Session, command: Index) -> Result<()> {
     let registry = session.registry().await?;
     let located = session
-        .locate_or_create(&registry, &command.path, command.project.as_deref())
+        .locate_or_follow(
+            &registry,
+            &command.path,
+            command.project.as_deref(),
+            followed(&command)?,
+        )
         .await?;
     if !command.wait {
         let ticket = enqueue(&registry, &located, command.full).await?;
-        let alive = quarry_queue::workers_alive(registry.pool(), &session.host()?).await?;
+        let alive = alive_for(session, &registry, &located).await?;
         if command.json {
             return output::json(&serde_json::json!({
                 "project": located.project.name.as_str(),
@@ -121,6 +128,38 @@ pub(super) async fn bring_up_to_date(
     })
 }
 
+/// What `--branch` says. A directory has the branch that is checked out in it.
+fn followed(command: &Index) -> Result<FollowedBranch<'_>> {
+    match command.branch.as_deref() {
+        None => Ok(FollowedBranch::AsItIs),
+        Some(_) if !Place::is_url(&command.path) => {
+            bail!(
+                "--branch is for git URLs: check the branch out in {}",
+                command.path.display()
+            )
+        }
+        Some("HEAD") => Ok(FollowedBranch::Default),
+        Some(name) if is_branch_name(name) => Ok(FollowedBranch::Named(name)),
+        Some(name) => bail!("{name:?} is no name of a branch"),
+    }
+}
+
+/// Workers that may take the repository up: those of its host, or of any for a git URL.
+pub(super) async fn alive_for(session: &Session, registry: &Registry, located: &Located) -> Result<i64> {
+    let host = &located.repository.host;
+    if located.repository.remote.is_some() {
+        let workers = quarry_queue::workers(registry.pool()).await?;
+        return Ok(workers.iter().filter(|worker| worker.alive).map(|_| 1).sum());
+    }
+    // Who carries a label nobody can tell.
+    let host = if session.hosts()?.contains(host) {
+        &session.host()?
+    } else {
+        host
+    };
+    Ok(quarry_queue::workers_alive(registry.pool(), host).await?)
+}
+
 pub(super) async fn enqueue(registry: &Registry, located: &Located, full: bool) -> Result<Ticket> {
     let request = SyncRequest {
         full,
@@ -153,8 +192,15 @@ pub(super) async fn work_until(
     let host = session.host()?;
     let shutdown = Shutdown::on_signals();
     let stop = CancellationToken::new();
-    let is_reached = session.hosts()?.contains(&located.repository.host);
-    let has_label = located.repository.host != host;
+    let is_url = located.repository.remote.is_some();
+    let is_reached = session.reaches(&located.repository).await?;
+    if is_url && !is_reached && alive_for(session, registry, located).await? == 0 {
+        bail!(
+            "git is not installed on this machine, or may not clone: install it, or start `quarry worker` on a machine \
+             that has it"
+        );
+    }
+    let has_label = !is_url && located.repository.host != host;
     let is_alone = is_reached && (has_label || quarry_queue::workers_alive(registry.pool(), &host).await? == 0);
     let mut runner = match is_alone {
         true => Some(start_runner(session, registry, located, &stop)?),

@@ -13,6 +13,7 @@ mod init;
 mod jobs;
 mod mcp;
 mod output;
+mod place;
 mod progress_bar;
 mod project;
 mod project_limit;

@@ -54,6 +54,14 @@ async fn show(session: &Session, path: &Path, project: Option<&str>, json: bool)
         ),
         ("commit", git.commit.unwrap_or_else(absent)),
         ("branch", git.branch.unwrap_or_else(absent)),
+        (
+            "fetched",
+            repository
+                .remote
+                .as_ref()
+                .and_then(|remote| remote.fetched_at)
+                .map_or_else(absent, |at| at.to_rfc3339()),
+        ),
         ("last error", repository.last_error.clone().unwrap_or_else(absent)),
     ];
     for (name, value) in lines {
@@ -124,6 +132,9 @@ pub(super) fn describe(repository: &Repository) -> Value {
         "git_commit": repository.git.as_ref().and_then(|git| git.commit.as_deref()),
         "git_branch": repository.git.as_ref().and_then(|git| git.branch.as_deref()),
         "git_dirty": repository.git.as_ref().and_then(|git| git.dirty),
+        "fetch_url": repository.remote.as_ref().map(|remote| &remote.fetch_url),
+        "followed_branch": repository.remote.as_ref().and_then(|remote| remote.branch.as_deref()),
+        "fetched_at": repository.remote.as_ref().and_then(|remote| remote.fetched_at),
         "last_error": repository.last_error,
     })
 }

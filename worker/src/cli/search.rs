@@ -10,7 +10,9 @@ use serde_json::json;
 use super::arguments::{Mode, Search};
 use super::changed_on_disk::{Changed, changed_on_disk};
 use super::freshen::freshen;
-use super::session::{Session, canonical_directory};
+
+use super::place::Place;
+use super::session::Session;
 use super::{index, output};
 
 /// Lines of a hit shown to a person; the whole chunk is in --json.
@@ -37,18 +39,10 @@ pub(super) async fn run(session: &Session, command: Search) -> Result<()> {
     let database = registry.database(&project).await?;
     let repository = match &command.repository {
         Some(path) => {
-            let root = canonical_directory(path)?.display().to_string();
-            let mut found = None;
-            for host in session.hosts()? {
-                if found.is_none() {
-                    found = quarry_codebase::find_repository_at(&database, &host, &root).await?;
-                }
-            }
-            Some(
-                found
-                    .with_context(|| format!("{root} is not in project {}", project.name.as_str()))?
-                    .id,
-            )
+            let place = Place::existing(path)?;
+            let found = session.repository_at(&registry, &project, &place).await?;
+            let missing = || format!("{} is not in project {}", path.display(), project.name.as_str());
+            Some(found.with_context(missing)?.id)
         }
         None => indexed,
     };

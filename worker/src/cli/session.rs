@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use quarry_codebase::Repository;
-use quarry_lifecycle::{Config, Key, Process, init_telemetry, load_config};
-use quarry_registry::{Project, ProjectName, Registry, RegistryError, RegistryOptions};
+use quarry_codebase::{FollowedBranch, Repository};
+use quarry_lifecycle::{Config, GIT_HOST, Key, Process, init_telemetry, load_config};
+use quarry_registry::{GitPolicy, Project, ProjectName, Registry, RegistryError, RegistryOptions};
 
 use super::arguments::{Arguments, Command};
 use super::output;
+use super::place::Place;
+use crate::clones::Clones;
 use crate::context::Context;
 
 /// One invocation of `quarry`.
@@ -47,6 +49,8 @@ impl Session {
             Command::Up(up) => up.paths.first().cloned().or_else(|| std::env::current_dir().ok()),
             _ => std::env::current_dir().ok(),
         };
+        // What a URL leads to has no say here: its files are read by workers.
+        let directory = directory.filter(|directory| !Place::is_url(directory));
         let config = load_config(&flags, directory.as_deref().map(repository_root).as_deref())?;
         let process = match arguments.command {
             Command::Worker(_) | Command::Watch(_) | Command::Embedder(_) | Command::Mcp(_) => Process::Service,
@@ -113,8 +117,20 @@ impl Session {
         labels
     }
 
-    /// The name under which `location` is indexed; for a new one the command's label, or this machine's own.
-    async fn host_of(&self, registry: &Registry, location: &str) -> Result<String> {
+    /// Whether this machine can read the files of a repository.
+    pub(super) async fn reaches(&self, repository: &Repository) -> Result<bool> {
+        match repository.remote {
+            Some(_) => Ok(Clones::new(&self.config).is_able().await),
+            None => Ok(self.hosts()?.contains(&repository.host)),
+        }
+    }
+
+    /// The name under which a place is indexed; for a new directory the command's label, or this machine's own.
+    async fn host_of(&self, registry: &Registry, place: &Place) -> Result<String> {
+        if let Place::Url(_) = place {
+            return Ok(GIT_HOST.to_owned());
+        }
+        let location = place.root()?;
         if let Some(label) = &self.label {
             return Ok(label.clone());
         }
@@ -152,19 +168,34 @@ impl Session {
         }
     }
 
-    /// The repository at `path` in its project; both are made when they are new.
+    /// The repository at `path`, a directory or a git URL, in its project; both are made when they are new.
     pub(super) async fn locate_or_create(
         &self,
         registry: &Registry,
         path: &Path,
         project: Option<&str>,
     ) -> Result<Located> {
-        let root = canonical_directory(path)?;
-        let location = location(&root)?;
-        let host = self.host_of(registry, &location).await?;
-        let directory = root
-            .file_name()
-            .map_or_else(|| "root".into(), |name| name.to_string_lossy());
+        self.locate_or_follow(registry, path, project, FollowedBranch::AsItIs)
+            .await
+    }
+
+    /// As [`Session::locate_or_create`]; the repository at a git URL follows `branch` from now on.
+    pub(super) async fn locate_or_follow(
+        &self,
+        registry: &Registry,
+        path: &Path,
+        project: Option<&str>,
+        branch: FollowedBranch<'_>,
+    ) -> Result<Located> {
+        let place = Place::existing(path)?;
+        if let Place::Url(url) = &place {
+            GitPolicy::from_config(&self.config).check(url)?;
+            if self.label.is_some() {
+                bail!("--label is for directories: any worker that can clone takes {url}");
+            }
+        }
+        let (root, name) = (place.root()?, place.name());
+        let host = &self.host_of(registry, &place).await?;
         let project = match project.or(self.config.project()) {
             Some(name) => {
                 let name = ProjectName::parse(name)?;
@@ -172,38 +203,62 @@ impl Session {
                     Some(project) => project,
                     None => registry.create_project(&name, None, &created_by()).await?,
                 };
-                registry.bind_location(&host, &location, &project).await?;
+                registry.bind_location(host, root, &project).await?;
                 project
             }
-            None => registry.project_for_new_location(&host, &location, &directory).await?,
+            None => registry.project_for_new_location(host, root, &name).await?,
         };
         let database = registry.database(&project).await?;
-        let repository = quarry_codebase::ensure_repository(&database, &host, &location, &directory).await?;
+        let repository = match &place {
+            Place::Directory(_) => quarry_codebase::ensure_repository(&database, host, root, &name).await?,
+            Place::Url(url) => {
+                quarry_codebase::ensure_remote_repository(&database, host, root, &name, url.given(), branch).await?
+            }
+        };
         Ok(Located { project, repository })
     }
 
-    /// The repository at `path` in a project that already holds it.
+    /// The repository at `path`, a directory or a git URL, in a project that already holds it.
     pub(super) async fn locate(&self, registry: &Registry, path: &Path, project: Option<&str>) -> Result<Located> {
-        let root = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let location = location(&root)?;
-        let host = self.host_of(registry, &location).await?;
+        let place = Place::known(path)?;
+        let root = place.root()?;
+        let host = &self.host_of(registry, &place).await?;
         let project = match project {
             Some(name) => registry.project(&ProjectName::parse(name)?).await?,
-            None => match registry.project_at(&host, &location).await? {
+            None => match registry.project_at(host, root).await? {
                 Some(project) => project,
                 None => self.project(registry, None).await?,
             },
         };
-        let database = registry.database(&project).await?;
-        let repository = quarry_codebase::find_repository_at(&database, &host, &location)
-            .await?
-            .with_context(|| {
-                format!(
-                    "{location} is not indexed in project {}: run `quarry index {location}`",
-                    project.name.as_str()
-                )
-            })?;
+        let repository = self.repository_at(registry, &project, &place).await?;
+        let repository = repository.with_context(|| {
+            format!(
+                "{root} is not indexed in project {}: run `quarry index {root}`",
+                project.name.as_str()
+            )
+        })?;
         Ok(Located { project, repository })
+    }
+
+    /// The repository of a project at a place.
+    pub(super) async fn repository_at(
+        &self,
+        registry: &Registry,
+        project: &Project,
+        place: &Place,
+    ) -> Result<Option<Repository>> {
+        let database = registry.database(project).await?;
+        let hosts = match place {
+            Place::Directory(_) => self.hosts()?,
+            Place::Url(_) => vec![GIT_HOST.to_owned()],
+        };
+        for host in hosts {
+            let found = quarry_codebase::find_repository_at(&database, &host, place.root()?).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// The indexed repository of this machine that lies at or above `path`, which is absolute and has its links resolved;
@@ -271,13 +326,6 @@ pub(super) fn canonical_directory(path: &Path) -> Result<PathBuf> {
         bail!("{} is a file: name the directory of a repository", root.display());
     }
     Ok(root)
-}
-
-fn location(root: &Path) -> Result<String> {
-    let text = root
-        .to_str()
-        .with_context(|| format!("the path {} is not UTF-8", root.display()))?;
-    Ok(text.to_owned())
 }
 
 /// The repository that holds `directory`: the closest ancestor with `.git` or `quarry.toml`, else the directory itself.

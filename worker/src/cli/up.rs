@@ -81,12 +81,18 @@ async fn index_and_watch(
         let located: Located = session
             .locate_or_create(registry, path, command.project.as_deref())
             .await?;
-        let watch = watch::begin(session, registry, &located).await?;
-        let line = watch::describe(&located, &watch);
-        watching.spawn(watch::run_one(watch, located.repository.root.clone(), stop.clone()));
+        let mut watched = None;
+        // The server of a git URL is asked by the worker.
+        if located.repository.remote.is_none() {
+            let watch = watch::begin(session, registry, &located).await?;
+            watched = Some(watch::describe(&located, &watch));
+            watching.spawn(watch::run_one(watch, located.repository.root.clone(), stop.clone()));
+        }
         let report = index::bring_up_to_date(session, registry, &located, false).await?;
         output::line(report.summary())?;
-        output::line(line)?;
+        if let Some(line) = watched {
+            output::line(line)?;
+        }
         projects.push(report.project);
     }
     projects.dedup();

@@ -148,6 +148,7 @@ async fn answer(session: &Session, registry: &Registry, located: &Located, path:
         .to_owned();
     let options = WalkOptions {
         max_file_bytes: session.config.max_file_bytes(),
+        ..WalkOptions::default()
     };
     let database = registry.database(project).await?;
     let (root, looked) = (PathBuf::from(&repository.root), relative.clone());

@@ -1,6 +1,8 @@
 //! What a command was given and cannot be right. Ends with the same status as what clap refuses, where only the registry
 //! can tell.
 
+use quarry_lifecycle::GIT_HOST;
+
 /// Status of wrong usage, as clap has it.
 pub(super) const STATUS: u8 = 2;
 
@@ -20,6 +22,11 @@ pub(super) fn label(text: &str) -> Result<String, String> {
             "a label is 1 to {MAX_LABEL_BYTES} bytes without commas, control characters and blanks around it"
         ));
     }
+    if text == GIT_HOST {
+        return Err(format!(
+            "{GIT_HOST} stands for repositories by git URL: take another label"
+        ));
+    }
     Ok(text.to_owned())
 }
 
@@ -30,7 +37,7 @@ mod tests {
     #[test]
     fn a_label_is_one_sound_word_or_more() {
         assert_eq!(label("nfs 1").as_deref(), Ok("nfs 1"));
-        for unsound in ["", " ", " nfs", "a,b", "a\nb", &"x".repeat(201)] {
+        for unsound in ["", " ", " nfs", "a,b", "a\nb", "git", &"x".repeat(201)] {
             assert!(label(unsound).is_err(), "{unsound:?}");
         }
     }

@@ -20,7 +20,8 @@ pub(super) async fn index_files(run: &Run) -> Result<Afterwards, JobError> {
 }
 
 async fn index_lane(run: &Run) -> Result<Afterwards, JobError> {
-    let (repository, root) = run.repository().await?;
+    let source = run.source().await?;
+    let repository_id = source.repository.id;
     let client = run.context.embedding.client().await?;
     let model = client.probe().await?;
     let project = run
@@ -30,8 +31,8 @@ async fn index_lane(run: &Run) -> Result<Afterwards, JobError> {
         .await?;
     let pipeline = Pipeline {
         run,
-        repository_id: repository.id,
-        root,
+        repository_id,
+        source,
         database: run.context.registry.database(&project).await?,
         client,
         model: model.model,
@@ -44,7 +45,7 @@ async fn index_lane(run: &Run) -> Result<Afterwards, JobError> {
         ..Counts::default()
     });
     indexed?;
-    if pipeline.share.has_rest() || !merge_all_segments(run, repository.id).await? {
+    if pipeline.share.has_rest() || !merge_all_segments(run, repository_id).await? {
         return Ok(Afterwards::RestOfLane);
     }
     // While other lanes still load, an index would be built from too little: the last one asks for it.

@@ -4,13 +4,13 @@
 mod index_files;
 mod rebuild_vector_index;
 mod remove_repository;
+mod source;
 mod sync_repository;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use quarry_codebase::{CodebaseError, Decision, Fence, IndexingStatus, Repository};
+use quarry_codebase::{CodebaseError, Decision, Fence, IndexingStatus};
 use quarry_embedding::EmbeddingError;
 use quarry_queue::{Claim, ClaimFilter, JobKind, QueueError, Waiting};
 use quarry_registry::{PgPool, Project, ProjectId, RegistryError};
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::pipeline::Counts;
 use crate::walk::WalkError;
+
+pub(crate) use self::source::Source;
 
 /// One claimed piece of work and everything it touches.
 pub(crate) struct Run {
@@ -208,25 +210,6 @@ async fn is_vector_index_outdated(database: &PgPool) -> Result<bool, JobError> {
 }
 
 impl Run {
-    /// The repository the lane belongs to and its root on this machine.
-    async fn repository(&self) -> Result<(Repository, PathBuf), JobError> {
-        let id = self
-            .claim
-            .lane
-            .repository_id
-            .expect("lanes of this kind belong to a repository");
-        let repository = quarry_codebase::find_repository(&self.database, id).await?;
-        let root = PathBuf::from(&repository.root);
-        if !root.is_dir() {
-            return Err(JobError::Permanent(format!(
-                "the directory {} is gone: put it back, or run `quarry repository remove {}`",
-                root.display(),
-                root.display()
-            )));
-        }
-        Ok((repository, root))
-    }
-
     /// What every publication of this run is checked against.
     pub(crate) fn fence(&self) -> Fence {
         Fence {

@@ -19,8 +19,7 @@ use tokio::task::JoinHandle;
 use self::compare::{Compared, Paired, Walked, compare};
 use self::findings::Findings;
 use self::known_files::InWalkOrder;
-use super::{Afterwards, JobError, Run};
-use crate::git::git_state;
+use super::{Afterwards, JobError, Run, Source};
 use crate::pipeline::{Counts, Stage, StageTimes};
 use crate::walk::{Entry, SkipReason, WalkOptions, walk};
 
@@ -31,7 +30,8 @@ const ENTRIES_PER_MESSAGE: usize = 128;
 const MESSAGES_AHEAD: usize = 8;
 
 pub(super) async fn sync_repository(run: &Run) -> Result<Afterwards, JobError> {
-    let (repository, root) = run.repository().await?;
+    let source = run.newest_source().await?;
+    let (repository, root, options) = (&source.repository, &source.root, source.walk);
     quarry_codebase::mark_in_progress(&run.database, &run.fence(), repository.id).await?;
     if run.claim.full {
         quarry_codebase::forget_content(&run.database, &run.fence(), repository.id).await?;
@@ -39,14 +39,11 @@ pub(super) async fn sync_repository(run: &Run) -> Result<Afterwards, JobError> {
     let times = Arc::new(StageTimes::default());
     let (sender, entries) = mpsc::channel(MESSAGES_AHEAD);
     let walker = {
-        let (root, options, times, stop) = (root.clone(), run.context.walk, times.clone(), run.stop.clone());
+        let (root, times, stop) = (root.clone(), times.clone(), run.stop.clone());
         tokio::task::spawn_blocking(move || walk_into(&root, &options, &sender, &times, || stop.is_cancelled()))
     };
     // The commit from before the walk: a tree that moves on meanwhile is walked again.
-    let (compared, git) = tokio::join!(
-        mark_differences(run, repository.id, &root, entries, &times),
-        git_state(&root)
-    );
+    let (compared, git) = tokio::join!(mark_differences(run, &source, entries, &times), source.git_state());
     let walked = walker.await.map_err(|error| JobError::Transient(error.into()))?;
     // A comparison that fails closes the channel, which ends the walk early: its own error is the one to report.
     let mut counts = compared?;
@@ -58,7 +55,7 @@ pub(super) async fn sync_repository(run: &Run) -> Result<Afterwards, JobError> {
     quarry_codebase::record_walk(&run.database, &run.fence(), repository.id, skipped, git.as_ref()).await?;
     run.count(&counts);
     if counts.files_total == 0 {
-        return Err(JobError::Permanent(nothing_to_index(&root, &counts)));
+        return Err(JobError::Permanent(nothing_to_index(root, &counts)));
     }
     Ok(Afterwards::Nothing)
 }
@@ -103,11 +100,11 @@ fn walk_into(
 /// Pairs walked and known files, compares them on all cores, and marks what differs.
 async fn mark_differences(
     run: &Run,
-    repository_id: uuid::Uuid,
-    root: &Path,
+    source: &Source,
     mut entries: mpsc::Receiver<Vec<Seen>>,
     times: &Arc<StageTimes>,
 ) -> Result<Counts, JobError> {
+    let repository_id = source.repository.id;
     let mut known = Known {
         stored: InWalkOrder::new(run.database.clone(), repository_id),
         refused: InWalkOrder::new(run.database.clone(), repository_id),
@@ -124,7 +121,7 @@ async fn mark_differences(
             let message = entries.recv().await;
             ended = message.is_none();
             let paired = known.pair(message.unwrap_or_default(), ended).await?;
-            let (root, options, times) = (root.to_path_buf(), run.context.walk, times.clone());
+            let (root, options, times) = (source.root.clone(), source.walk, times.clone());
             comparing.push_back(tokio::task::spawn_blocking(move || {
                 compare(&root, &options, paired, &times)
             }));

@@ -44,7 +44,8 @@ impl Pipeline<'_> {
     /// Passes one page on. False: no more are wanted.
     async fn hand_on(&self, dirty: Vec<DirtyFile>, saved: bool, pages: &mpsc::Sender<Page>) -> Result<bool, JobError> {
         self.run.check_stop()?;
-        if self.share.is_over() {
+        // What is marked for a newer commit is read from that one, by the next run.
+        if self.share.is_over() || !self.source.is_current(self.run).await? {
             self.share.leave_rest();
             return Ok(false);
         }

@@ -11,7 +11,6 @@ mod publish;
 mod share;
 mod stage_times;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use quarry_codebase::{NewFile, StoredFile};
@@ -26,7 +25,7 @@ pub(crate) use self::cut_file::cut_file;
 pub(crate) use self::share::Share;
 pub use self::stage_times::StageMillis;
 pub(crate) use self::stage_times::{Stage, StageTimes};
-use crate::jobs::{JobError, Run};
+use crate::jobs::{JobError, Run, Source};
 
 /// Dirty files that travel together: about 600 chunks, enough for an embedding request to pay.
 const PAGE_FILES: u32 = 64;
@@ -38,7 +37,7 @@ const PAGES_AHEAD: usize = 2;
 pub(crate) struct Pipeline<'run> {
     pub(crate) run: &'run Run,
     pub(crate) repository_id: Uuid,
-    pub(crate) root: PathBuf,
+    pub(crate) source: Source,
     pub(crate) database: PgPool,
     pub(crate) client: EmbeddingClient,
     /// Name of the model the client asks for.

@@ -21,7 +21,7 @@ impl Pipeline<'_> {
         mut pages: mpsc::Receiver<Page>,
         prepared: mpsc::Sender<Prepared>,
     ) -> Result<(), JobError> {
-        let rules = PathRules::new(&self.root, &self.run.context.walk)?;
+        let rules = PathRules::new(&self.source.root, &self.source.walk)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let mut working: VecDeque<JoinHandle<Result<Prepared, WalkError>>> = VecDeque::with_capacity(cores);
         let mut ended = false;
@@ -31,7 +31,7 @@ impl Pipeline<'_> {
                     ended = true;
                     continue;
                 };
-                let (root, options, times) = (self.root.clone(), self.run.context.walk, self.times.clone());
+                let (root, options, times) = (self.source.root.clone(), self.source.walk, self.times.clone());
                 let mut rules = rules.clone();
                 let work = move || prepare_page(&root, &options, &mut rules, page, &times);
                 working.push_back(tokio::task::spawn_blocking(work));

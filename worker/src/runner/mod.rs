@@ -2,6 +2,7 @@
 //! Knows no kind of job: see jobs/.
 
 mod pulse;
+mod refresh;
 mod slots;
 mod upkeep;
 mod work;
@@ -10,12 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use quarry_lifecycle::GIT_HOST;
 use quarry_queue::{Claim, ClaimFilter, JobKind, WakeUp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::pulse::Pulse;
+use self::refresh::Refresh;
 use self::slots::Slots;
 use self::upkeep::Upkeep;
 use self::work::run_and_settle;
@@ -87,16 +90,21 @@ impl Runner {
         let queue = self.context.registry.pool().clone();
         let pulse = Pulse::start(&self.context).await.context("register this worker")?;
         let upkeep = Upkeep::start(&self.context);
+        let filter = Arc::new(self.filter_of_this_machine().await);
+        let refresh = filter
+            .hosts
+            .iter()
+            .any(|host| host == GIT_HOST)
+            .then(|| Refresh::start(&self.context));
         let mut wake_up = WakeUp::listen(&queue);
         let mut running: JoinSet<i64> = JoinSet::new();
         let slots = Slots::new(self.concurrency);
-        let filter = Arc::new(self.filter.clone());
         let mut last_work = Instant::now();
         while !stop.is_cancelled() && !self.is_idle_for_too_long(last_work, &running) {
             // A database that does not answer must not keep the process from stopping. A claim that this cuts off goes back
             // when the worker retires.
             let claims = tokio::select! {
-                claims = self.claim(&pulse, &slots) => claims,
+                claims = self.claim(&pulse, &filter, &slots) => claims,
                 () = stop.cancelled() => break,
             };
             if !claims.is_empty() {
@@ -113,7 +121,7 @@ impl Runner {
             }
             let is_full = slots.free() == 0;
             let due = tokio::select! {
-                due = self.next_due(&slots) => due,
+                due = self.next_due(&filter, &slots) => due,
                 () = stop.cancelled() => break,
             };
             tokio::select! {
@@ -126,6 +134,9 @@ impl Runner {
             }
         }
         upkeep.abort();
+        if let Some(refresh) = refresh {
+            refresh.abort();
+        }
         pulse.finish_all();
         if !ended_within(self.context.grace, &mut running).await {
             pulse.stop_all();
@@ -140,11 +151,20 @@ impl Runner {
         running.is_empty() && self.idle_exit.is_some_and(|limit| last_work.elapsed() >= limit)
     }
 
-    async fn claim(&self, pulse: &Pulse, slots: &Slots) -> Vec<Claim> {
+    /// Also the repositories by git URL, where this machine can fetch them: a lane that nobody here can do stays with others.
+    async fn filter_of_this_machine(&self) -> ClaimFilter {
+        let mut filter = self.filter.clone();
+        if self.context.clones.is_able().await {
+            filter = filter.with_labels([GIT_HOST.to_owned()]);
+        }
+        filter
+    }
+
+    async fn claim(&self, pulse: &Pulse, filter: &ClaimFilter, slots: &Slots) -> Vec<Claim> {
         if slots.free() == 0 {
             return Vec::new();
         }
-        let filter = slots.narrow(&self.filter);
+        let filter = slots.narrow(filter);
         match quarry_queue::claim(self.context.registry.pool(), &pulse.worker(), &filter, slots.free()).await {
             Ok(claims) => claims,
             Err(error) => {
@@ -155,12 +175,12 @@ impl Runner {
         }
     }
 
-    async fn next_due(&self, slots: &Slots) -> Option<Instant> {
+    async fn next_due(&self, filter: &ClaimFilter, slots: &Slots) -> Option<Instant> {
         if slots.free() == 0 {
             return None;
         }
         // A failure shows in the next claim.
-        let due = quarry_queue::next_due(self.context.registry.pool(), &slots.narrow(&self.filter))
+        let due = quarry_queue::next_due(self.context.registry.pool(), &slots.narrow(filter))
             .await
             .ok()??;
         Some(Instant::now() + due)

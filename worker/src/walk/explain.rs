@@ -95,7 +95,10 @@ mod tests {
     use super::*;
 
     fn explained(root: &Path, relative: &str) -> Option<(SkipReason, String, String)> {
-        let options = WalkOptions { max_file_bytes: 2_000 };
+        let options = WalkOptions {
+            max_file_bytes: 2_000,
+            ..WalkOptions::default()
+        };
         let found = explain(root, &options, relative).unwrap()?;
         Some((found.reason, found.refused, found.detail))
     }

@@ -33,12 +33,15 @@ pub const IGNORE_FILE_NAME: &str = ".quarryignore";
 pub struct WalkOptions {
     /// Larger files, in bytes, are skipped: source files are smaller, and a chunk list of them would help nobody.
     pub max_file_bytes: u64,
+    /// Whether the global ignore file of the user that runs this counts too, as it does for git.
+    pub personal_ignore_rules: bool,
 }
 
 impl Default for WalkOptions {
     fn default() -> WalkOptions {
         WalkOptions {
             max_file_bytes: 1024 * 1024,
+            personal_ignore_rules: true,
         }
     }
 }

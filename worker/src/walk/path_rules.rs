@@ -66,6 +66,7 @@ impl PathRules {
         let ignore = WalkBuilder::new(&canonical)
             .hidden(false) // decided here, so that the reason is known
             .require_git(false)
+            .git_global(options.personal_ignore_rules)
             .parents(lies_in_a_larger_repository(&canonical))
             .current_dir(&canonical) // global rules are relative to the repository, not to where the worker was started
             .add_custom_ignore_filename(IGNORE_FILE_NAME)

@@ -9,8 +9,15 @@ use tempfile::TempDir;
 
 use super::*;
 
+fn options(max_file_bytes: u64) -> WalkOptions {
+    WalkOptions {
+        max_file_bytes,
+        ..WalkOptions::default()
+    }
+}
+
 fn read(root: &Path, path: &str) -> ReadOutcome {
-    read_file(root, path, &WalkOptions { max_file_bytes: 1000 }).unwrap()
+    read_file(root, path, &options(1000)).unwrap()
 }
 
 #[test]
@@ -104,7 +111,7 @@ fn the_limit_holds_for_what_is_read() {
         ReadOutcome::Skipped(SkipReason::TooLarge)
     );
     // A file whose stated size is zero, yet which has content.
-    let outcome = read_file(Path::new("/proc/self"), "status", &WalkOptions { max_file_bytes: 10 });
+    let outcome = read_file(Path::new("/proc/self"), "status", &options(10));
     if cfg!(target_os = "linux") {
         assert_eq!(outcome.unwrap(), ReadOutcome::Skipped(SkipReason::TooLarge));
     }

@@ -66,6 +66,7 @@ impl WatchOptions {
         WatchOptions {
             walk: WalkOptions {
                 max_file_bytes: config.max_file_bytes(),
+                ..WalkOptions::default()
             },
             rescan: config.watch_rescan(),
             poll: config.watch_poll(),
