@@ -55,7 +55,9 @@ pub(crate) async fn freshen(
 /// Why nobody would do it, if nobody would. Starts a worker where that helps.
 async fn why_not(backend: &Backend, repository: &Repository) -> Result<Option<String>, ToolError> {
     let registry = backend.registry().await?;
-    if repository.host == backend.host()? {
+    if repository.remote.is_some() {
+        backend.ensure_worker().await?;
+    } else if repository.host == backend.host()? {
         if !is_below_a_root(&backend.options.roots, Path::new(&repository.root))? {
             return Ok(Some("it lies outside what this server may index".to_owned()));
         }

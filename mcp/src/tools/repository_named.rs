@@ -1,16 +1,17 @@
-//! Which repository of a project a call means by a directory or a name.
+//! Which repository of a project a call means by a directory, a git URL or a name.
 
-use quarry_registry::PgPool;
+use quarry_registry::{GitUrl, PgPool};
 use uuid::Uuid;
 
 use crate::tool_error::ToolError;
 
 pub(super) async fn repository_named(database: &PgPool, named: &str) -> Result<Uuid, ToolError> {
     let repositories = quarry_codebase::repositories(database).await?;
-    let wanted = if named.len() > 1 {
-        named.trim_end_matches('/')
-    } else {
-        named
+    let url = GitUrl::parse(named).ok();
+    let wanted = match &url {
+        Some(url) => url.canonical(),
+        None if named.len() > 1 => named.trim_end_matches('/'),
+        None => named,
     };
     let matching: Vec<_> = repositories
         .iter()

@@ -77,6 +77,48 @@ async fn only_what_lies_below_a_root_is_indexed() {
 }
 
 #[tokio::test]
+async fn a_git_url_needs_a_list_of_hosts_and_is_refused_without_repeating_secrets() {
+    let prepared = prepared().await;
+    let mut session = prepared.setup.greeted();
+    let refused = session.refusal(
+        "index_repository",
+        json!({ "path": "https://git.invalid/team/tools.git" }),
+    );
+    assert!(refused.contains("QUARRY_GIT_ALLOWED_HOSTS"), "{refused}");
+
+    let setup = session.close().variable("QUARRY_GIT_ALLOWED_HOSTS", "git.invalid");
+    let mut session = setup.greeted();
+    for (url, reason) in [
+        ("https://other.invalid/team/tools", "other.invalid may not be cloned"),
+        ("https://169.254.169.254/latest", "may not be cloned"),
+        ("http://git.invalid/team/tools", "git.allowed_protocols"),
+        ("https://someone:hunter2@git.invalid/r", "credential helper"),
+        ("ext::sh -c id", "no git URL"),
+        ("file:///etc", "give the path of the directory"),
+    ] {
+        let refused = session.refusal("index_repository", json!({ "path": url }));
+        assert!(
+            refused.contains(reason) && !refused.contains("hunter2"),
+            "{url}: {refused}"
+        );
+    }
+    let job = session.call(
+        "index_repository",
+        json!({ "path": "https://git.invalid/team/tools.git" }),
+    );
+    assert_eq!(
+        (&job["project"], &job["repository"]),
+        (&json!("tools"), &json!("https://git.invalid/team/tools"))
+    );
+    let again = session.call(
+        "index_repository",
+        json!({ "path": "https://GIT.invalid:443/team/tools/" }),
+    );
+    assert_eq!(again["deduplicated"], true);
+    session.close();
+}
+
+#[tokio::test]
 async fn a_session_for_a_project_that_nobody_made_makes_it() {
     let mut session = prepared().await.setup.arguments(&["--project", "fresh"]).greeted();
     let refused = session.refusal("search_code", json!({ "query": "a" }));
