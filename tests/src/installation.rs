@@ -50,6 +50,20 @@ impl Installation {
         }
     }
 
+    /// Another machine: a home of its own, and with it a name and caches; the same registry and endpoint.
+    ///
+    /// # Panics
+    /// When the disk refuses.
+    #[must_use]
+    pub fn another_machine(&self) -> Installation {
+        Installation {
+            program: self.program.clone(),
+            variables: self.variables.clone(),
+            elsewhere: tempfile::tempdir().unwrap(),
+            home: TestHome::new().unwrap(),
+        }
+    }
+
     /// Sets an environment variable for every command.
     #[must_use]
     pub fn with(mut self, variable: &str, value: &str) -> Installation {
