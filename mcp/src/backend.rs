@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result};
 use quarry_codebase::{Freshness, Pending};
 use quarry_embedding::EmbeddingSource;
 use quarry_lifecycle::Config;
-use quarry_registry::{PgPool, Project, ProjectName, Registry, RegistryError, RegistryOptions};
+use quarry_registry::{PgPool, Project, Registry, RegistryOptions};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::Options;
+use crate::access::Access;
 use crate::tool_error::ToolError;
 use crate::worker_process::WorkerProcess;
 
@@ -83,39 +84,16 @@ impl Backend {
         Ok(self.config.host()?)
     }
 
-    /// The name of the project that a call means, unless neither it nor the session nor the configuration names one.
-    pub(crate) fn project_name(&self, asked: Option<&str>) -> Result<Option<ProjectName>, ToolError> {
-        let name = match (self.options.project.as_deref(), asked) {
-            (Some(pinned), Some(asked)) if asked != pinned => {
-                return Err(ToolError::new(format!(
-                    "this session is for project {pinned} only: leave out `project`"
-                )));
-            }
-            (Some(pinned), _) => Some(pinned),
-            (None, asked) => asked.or(self.config.project()),
-        };
-        Ok(name.map(ProjectName::parse).transpose()?)
-    }
-
-    /// The project a call means: the one it names, else the session's, else the one of the current directory, else the
-    /// only one there is.
-    pub(crate) async fn project(&self, asked: Option<&str>) -> Result<(Project, PgPool), ToolError> {
-        let name = self.project_name(asked)?;
-        let registry = self.registry().await?;
-        let project = match name {
-            Some(name) => registry.project(&name).await?,
-            None => self.default_project(&registry).await?,
-        };
-        let database = registry.database(&project).await?;
-        Ok((project, database))
-    }
-
-    async fn default_project(&self, registry: &Registry) -> Result<Project, ToolError> {
+    /// The project of the current directory, else the only one that the caller may use.
+    pub(crate) async fn default_project(&self, registry: &Registry, access: &Access) -> Result<Project, ToolError> {
         let directory = std::env::current_dir().context("read the current directory")?;
-        if let Some((project, _)) = self.project_above(registry, &directory).await? {
+        if let Some((project, _)) = self.project_above(registry, &directory).await?
+            && access.sees(&project.name)
+        {
             return Ok(project);
         }
         let mut projects = registry.projects().await?;
+        projects.retain(|project| access.sees(&project.name));
         match projects.len() {
             0 => Err(ToolError::new("nothing is indexed yet: call index_repository first")),
             1 => Ok(projects.remove(0)),
@@ -148,21 +126,6 @@ impl Backend {
             }
         }
         Ok(None)
-    }
-
-    /// The project with this name; made when the session was started for it and nobody has made it yet.
-    pub(crate) async fn project_to_index(
-        &self,
-        registry: &Registry,
-        name: &ProjectName,
-        caller: &str,
-    ) -> Result<Project, ToolError> {
-        match registry.project(name).await {
-            Err(RegistryError::UnknownProject { .. }) if self.options.project.as_deref() == Some(name.as_str()) => {
-                Ok(registry.create_project(name, None, caller).await?)
-            }
-            found => Ok(found?),
-        }
     }
 
     pub(crate) async fn freshness(

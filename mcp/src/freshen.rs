@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::allowed_roots::is_below_a_root;
 use crate::backend::Backend;
+use crate::call::Call;
 use crate::tool_error::ToolError;
 
 /// How often the tickets are looked at. A look is two short queries.
@@ -19,17 +20,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Compares the repositories with their trees and waits until what differs is searchable. Returns what could not be done,
 /// in words.
 pub(crate) async fn freshen(
-    backend: &Backend,
+    call: &Call<'_>,
     project: &Project,
     repositories: &[Repository],
-    caller: &str,
     limit: Duration,
 ) -> Result<Vec<String>, ToolError> {
-    if backend.options.read_only {
+    if !call.access.may_write() {
         return Ok(vec![
             "this session is read-only: the index was not brought up to date".to_owned(),
         ]);
     }
+    let backend = call.backend;
     let until = Instant::now() + limit;
     let registry = backend.registry().await?;
     let mut notes = Vec::new();
@@ -40,7 +41,7 @@ pub(crate) async fn freshen(
             continue;
         }
         let (project, host) = (project.id.0, Some(repository.host.as_str()));
-        let request = SyncRequest::new(caller);
+        let request = SyncRequest::new(&call.caller);
         let ticket = quarry_queue::enqueue_sync(registry.pool(), project, repository.id, host, request).await?;
         open.push((ticket.id, &repository.root));
     }

@@ -2,10 +2,18 @@
 
 mod options;
 mod server;
+mod stdio;
+
+mod access;
+mod call;
+mod instructions;
+mod progress;
+mod tasks;
 
 mod arguments;
 mod plain_schema;
 mod tools;
+mod toolsets;
 
 mod allowed_roots;
 mod backend;
@@ -18,4 +26,5 @@ mod snippet;
 mod tool_error;
 
 pub use options::Options;
-pub use server::serve_stdio;
+pub use stdio::serve_stdio;
+pub use toolsets::Toolset;

@@ -12,15 +12,8 @@ use quarry_lifecycle::{Process, init_telemetry, load_config};
 #[derive(Debug, Parser)]
 #[command(name = "quarry-mcp", version)]
 struct Arguments {
-    /// The only project of this session; without it calls may name any
-    #[arg(long)]
-    project: Option<String>,
-    /// Directories index_repository may index [default: the repository of the current directory]
-    #[arg(long = "root", value_name = "DIRECTORY")]
-    roots: Vec<PathBuf>,
-    /// Offer no tool that changes anything
-    #[arg(long)]
-    read_only: bool,
+    #[command(flatten)]
+    options: quarry_mcp::Options,
 }
 
 fn main() -> ExitCode {
@@ -41,10 +34,8 @@ fn run(arguments: Arguments) -> Result<()> {
         tracing::warn!("{warning}");
     }
     let options = quarry_mcp::Options {
-        project: arguments.project,
-        roots: arguments.roots,
-        read_only: arguments.read_only,
         program: quarry_program()?,
+        ..arguments.options
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

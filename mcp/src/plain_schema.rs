@@ -1,6 +1,7 @@
 //! Makes generated JSON Schemas plain: clients warn about `format: uint32` and stumble over `type: [..., "null"]`, and a
 //! missing argument says the same as null.
 
+use rmcp::model::JsonObject;
 use schemars::Schema;
 use serde_json::Value;
 
@@ -10,6 +11,75 @@ pub(crate) fn plain(schema: &mut Schema) {
         for value in object.values_mut() {
             simplify(value);
         }
+    }
+}
+
+/// The schema of a tool's arguments as it is listed: every session pays for each byte. The dialect is the protocol's
+/// default, definitions stand where they are used, and a number that cannot be negative need not be said to be none.
+pub(crate) fn listed_arguments(schema: &JsonObject) -> JsonObject {
+    let (mut schema, definitions) = without_definitions(schema);
+    inline(&mut schema, &definitions);
+    schema
+}
+
+/// The same for a tool's result: its fields and their kinds. A result is read as it is, so there are no explanations, and
+/// what an object inside consists of is left out.
+pub(crate) fn listed_result(schema: &JsonObject) -> JsonObject {
+    let mut schema = listed_arguments(schema);
+    for field in fields(&mut schema) {
+        if let Value::Object(field) = field {
+            field.remove("description");
+            shorten(field);
+            if let Some(Value::Object(item)) = field.get_mut("items") {
+                shorten(item);
+            }
+        }
+    }
+    schema
+}
+
+fn shorten(part: &mut JsonObject) {
+    if part.get("type").is_some_and(|kind| kind == "object") {
+        part.retain(|key, _| key == "type");
+    }
+}
+
+fn fields(schema: &mut JsonObject) -> impl Iterator<Item = &mut Value> {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(JsonObject::values_mut)
+}
+
+fn without_definitions(schema: &JsonObject) -> (JsonObject, JsonObject) {
+    let mut schema = schema.clone();
+    schema.remove("$schema");
+    let definitions = match schema.remove("$defs") {
+        Some(Value::Object(definitions)) => definitions,
+        _ => JsonObject::new(),
+    };
+    (schema, definitions)
+}
+
+fn inline(object: &mut JsonObject, definitions: &JsonObject) {
+    if let Some(Value::String(reference)) = object.remove("$ref")
+        && let Some(Value::Object(definition)) = definitions.get(reference.trim_start_matches("#/$defs/"))
+    {
+        for (key, part) in definition {
+            object.entry(key.clone()).or_insert_with(|| part.clone());
+        }
+    }
+    if object.get("minimum") == Some(&Value::from(0)) && !object.contains_key("maximum") {
+        object.remove("minimum");
+    }
+    for part in object.values_mut() {
+        inline_below(part, definitions);
+    }
+}
+
+fn inline_below(value: &mut Value, definitions: &JsonObject) {
+    match value {
+        Value::Object(object) => inline(object, definitions),
+        Value::Array(items) => items.iter_mut().for_each(|item| inline_below(item, definitions)),
+        _ => {}
     }
 }
 
@@ -61,7 +131,7 @@ mod tests {
     use schemars::{JsonSchema, generate::SchemaSettings};
     use serde_json::json;
 
-    use super::plain;
+    use super::{listed_arguments, listed_result, plain};
 
     #[derive(JsonSchema)]
     #[schemars(transform = plain)]
@@ -80,5 +150,44 @@ mod tests {
         let text = serde_json::to_string(&schema).expect("a schema is JSON");
         assert!(!text.contains("null") && !text.contains("format"), "{text}");
         assert_eq!(schema.as_value()["properties"]["name"]["type"], json!("string"));
+    }
+
+    #[test]
+    fn what_is_listed_stands_where_it_is_used() {
+        let whole = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": {
+                "mode": { "$ref": "#/$defs/Mode", "description": "how" },
+                "files": { "type": "integer", "minimum": 0 },
+                "hits": { "type": "array", "items": { "$ref": "#/$defs/Hit" } },
+            },
+            "$defs": {
+                "Mode": { "type": "string", "enum": ["a", "b"] },
+                "Hit": { "type": "object", "properties": { "path": { "type": "string" } } },
+            },
+        });
+        let whole = whole.as_object().expect("an object");
+        let arguments = json!({
+            "type": "object",
+            "properties": {
+                "mode": { "type": "string", "enum": ["a", "b"], "description": "how" },
+                "files": { "type": "integer" },
+                "hits": {
+                    "type": "array",
+                    "items": { "type": "object", "properties": { "path": { "type": "string" } } },
+                },
+            },
+        });
+        assert_eq!(serde_json::Value::Object(listed_arguments(whole)), arguments);
+        let result = json!({
+            "type": "object",
+            "properties": {
+                "mode": { "type": "string", "enum": ["a", "b"] },
+                "files": { "type": "integer" },
+                "hits": { "type": "array", "items": { "type": "object" } },
+            },
+        });
+        assert_eq!(serde_json::Value::Object(listed_result(whole)), result);
     }
 }

@@ -4,7 +4,7 @@ use quarry_registry::ProjectName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Backend;
+use crate::call::Call;
 use crate::plain_schema::plain;
 use crate::tool_error::ToolError;
 
@@ -25,15 +25,11 @@ pub(crate) struct CreatedProject {
     database_name: String,
 }
 
-pub(crate) async fn create_project(
-    backend: &Backend,
-    arguments: CreateProject,
-    caller: &str,
-) -> Result<CreatedProject, ToolError> {
+pub(crate) async fn create_project(call: &Call<'_>, arguments: CreateProject) -> Result<CreatedProject, ToolError> {
     let name = ProjectName::parse(&arguments.name)?;
-    let registry = backend.registry().await?;
+    let registry = call.registry().await?;
     let project = registry
-        .create_project(&name, arguments.description.as_deref(), caller)
+        .create_project(&name, arguments.description.as_deref(), &call.caller)
         .await?;
     Ok(CreatedProject {
         project: project.name.as_str().to_owned(),

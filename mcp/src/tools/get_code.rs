@@ -13,6 +13,7 @@ use super::fit_hits::parse_reference;
 use super::repository_named::repository_named;
 use super::search_code::short_commit;
 use crate::backend::Backend;
+use crate::call::Call;
 use crate::on_disk::{self, IndexedFile};
 use crate::plain_schema::plain;
 use crate::snippet::{cut, visible};
@@ -66,8 +67,8 @@ pub(crate) struct CodeText {
     note: Option<String>,
 }
 
-pub(crate) async fn get_code(backend: &Backend, arguments: GetCode) -> Result<CodeText, ToolError> {
-    let (project, database) = backend.project(arguments.project.as_deref()).await?;
+pub(crate) async fn get_code(call: &Call<'_>, arguments: GetCode) -> Result<CodeText, ToolError> {
+    let (project, database) = call.project(arguments.project.as_deref()).await?;
     let place = find_place(&database, &arguments).await?;
     let repository = quarry_codebase::find_repository(&database, place.repository_id).await?;
     let context = arguments.context_lines.unwrap_or(0);
@@ -75,7 +76,7 @@ pub(crate) async fn get_code(backend: &Backend, arguments: GetCode) -> Result<Co
         .lines
         .map(|(first, last)| (first.saturating_sub(context).max(1), last.saturating_add(context)));
     let stored = quarry_codebase::read_lines(&database, repository.id, &place.path, lines).await?;
-    let changed_since_index = differs_on_disk(backend, &repository, &stored).await?;
+    let changed_since_index = differs_on_disk(call.backend, &repository, &stored).await?;
     let shown = shown_part(&stored);
     Ok(CodeText {
         project: project.name.as_str().to_owned(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::backend::Backend;
+use crate::call::Call;
 use crate::plain_schema::plain;
 use crate::snippet::visible;
 use crate::tool_error::ToolError;
@@ -77,46 +77,107 @@ struct JobCounts {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(transform = plain)]
 struct JobError {
+    /// failed or cancelled.
+    code: String,
     message: String,
     hint: String,
 }
 
-pub(crate) async fn get_job(backend: &Backend, arguments: GetJob) -> Result<Job, ToolError> {
-    let id = Uuid::parse_str(&arguments.job_id)
-        .map_err(|_| ToolError::new("job_id is not an id that index_repository returned"))?;
-    let registry = backend.registry().await?;
+impl JobError {
+    fn new(state: TicketState, message: &str) -> JobError {
+        let hint = match state {
+            TicketState::Cancelled => "call index_repository again if the index is still wanted",
+            _ => "put right what the message names, then call index_repository again",
+        };
+        JobError {
+            code: state.as_str().to_owned(),
+            message: visible(message),
+            hint: hint.to_owned(),
+        }
+    }
+}
+
+/// A job in short, for tools whose jobs have nothing to count.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
+pub(crate) struct JobHandle {
+    job_id: String,
+    project: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<String>,
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<JobError>,
+}
+
+impl JobHandle {
+    pub(super) fn new(project: &Project, repository: Option<&str>, status: TicketStatus) -> JobHandle {
+        JobHandle {
+            job_id: status.id.to_string(),
+            project: project.name.as_str().to_owned(),
+            repository: repository.map(visible),
+            state: status.state.as_str().to_owned(),
+            error: status.error.map(|message| JobError::new(status.state, &message)),
+        }
+    }
+}
+
+pub(crate) async fn get_job(call: &Call<'_>, arguments: GetJob) -> Result<Job, ToolError> {
+    let (project, status) = find(call, &arguments.job_id).await?;
+    let status = wait(call, status.id, arguments.wait_s.unwrap_or(0)).await?;
+    describe(call, &project, status).await
+}
+
+/// The job with this id, if the caller may see its project.
+pub(crate) async fn find(call: &Call<'_>, job_id: &str) -> Result<(Project, TicketStatus), ToolError> {
+    let id = Uuid::parse_str(job_id)
+        .map_err(|_| ToolError::new("job_id is not an id that index_repository returned; list_jobs shows them"))?;
+    let registry = call.registry().await?;
     let status = quarry_queue::ticket_status(registry.pool(), id).await?;
     let project = registry.project_by_id(ProjectId(status.project_id)).await?;
-    backend.project_name(Some(project.name.as_str()))?;
-    let status = wait(backend, id, arguments.wait_s.unwrap_or(0)).await?;
-    describe(backend, &project, status).await
+    call.access.check(&project.name)?;
+    Ok((project, status))
 }
 
 /// The status when the job has ended or nobody is there to work on it, else after `wait_s`.
-pub(super) async fn wait(backend: &Backend, id: Uuid, wait_s: u32) -> Result<TicketStatus, ToolError> {
+pub(super) async fn wait(call: &Call<'_>, id: Uuid, wait_s: u32) -> Result<TicketStatus, ToolError> {
     let until = Instant::now() + Duration::from_secs(wait_s.min(LONGEST_WAIT_S).into());
-    let registry = backend.registry().await?;
+    let registry = call.registry().await?;
     loop {
         let status = quarry_queue::ticket_status(registry.pool(), id).await?;
         if has_ended(&status) || Instant::now() >= until {
             return Ok(status);
         }
-        if status.state == TicketState::Waiting && backend.worker_failed().await? {
+        call.progress.note(doing(&status)).await;
+        if status.state == TicketState::Waiting && call.backend.worker_failed().await? {
             return Ok(status);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-fn has_ended(status: &TicketStatus) -> bool {
+/// What a waiting client is told.
+fn doing(status: &TicketStatus) -> String {
+    let waiting = status.pending_files;
+    let running = status.open_lanes.iter().find_map(|lane| lane.progress.as_ref());
+    match running {
+        Some(progress) => match progress.total {
+            Some(total) => format!("{} {}/{total}", progress.stage, progress.done),
+            None => format!("{} {}", progress.stage, progress.done),
+        },
+        None => format!("{}, {waiting} files to go", status.state.as_str()),
+    }
+}
+
+pub(super) fn has_ended(status: &TicketStatus) -> bool {
     !matches!(status.state, TicketState::Waiting | TicketState::Running)
 }
 
-pub(super) async fn describe(backend: &Backend, project: &Project, status: TicketStatus) -> Result<Job, ToolError> {
+pub(crate) async fn describe(call: &Call<'_>, project: &Project, status: TicketStatus) -> Result<Job, ToolError> {
     let ended = has_ended(&status);
     let running = status.open_lanes.iter().filter_map(|lane| lane.progress.as_ref());
     let counts = match status.state {
-        TicketState::Done => Some(counts(backend, status.id).await?),
+        TicketState::Done => Some(counts(call, status.id).await?),
         _ => None,
     };
     let note = match (&counts, status.state) {
@@ -126,7 +187,7 @@ pub(super) async fn describe(backend: &Backend, project: &Project, status: Ticke
         )),
         (Some(counts), _) if counts.files_total == 0 => Some("this directory holds no file to index".to_owned()),
         (_, TicketState::Waiting) => {
-            let reason = backend.no_worker().await?;
+            let reason = call.backend.no_worker().await?;
             reason.map(|reason| format!("{reason}; index_repository starts a worker, or run `quarry worker`"))
         }
         _ => None,
@@ -142,10 +203,7 @@ pub(super) async fn describe(backend: &Backend, project: &Project, status: Ticke
             .find_map(|progress| Some(format!("{}/{}", progress.done, progress.total?))),
         pending_files: status.pending_files.unsigned_abs(),
         counts,
-        error: status.error.map(|message| JobError {
-            message: visible(&message),
-            hint: "put right what the message names, then call index_repository again".to_owned(),
-        }),
+        error: status.error.map(|message| JobError::new(status.state, &message)),
         deduplicated: None,
         poll_after_s: (!ended).then_some(2),
         note: note.map(|note| visible(&note)),
@@ -153,8 +211,8 @@ pub(super) async fn describe(backend: &Backend, project: &Project, status: Ticke
 }
 
 /// Adds up what the runs of a job counted. Newer workers may count more than is told here.
-async fn counts(backend: &Backend, id: Uuid) -> Result<JobCounts, ToolError> {
-    let registry = backend.registry().await?;
+async fn counts(call: &Call<'_>, id: Uuid) -> Result<JobCounts, ToolError> {
+    let registry = call.registry().await?;
     let mut sum = JobCounts::default();
     for run in quarry_queue::ticket_counts(registry.pool(), id).await? {
         let number = |name: &str| run[name].as_u64().unwrap_or(0);

@@ -4,7 +4,8 @@ use quarry_registry::Project;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Backend;
+use super::list_repositories::{RepositoryEntry, entries};
+use crate::call::Call;
 use crate::plain_schema::plain;
 use crate::snippet::visible;
 use crate::tool_error::ToolError;
@@ -42,34 +43,20 @@ struct ProjectEntry {
     error: Option<String>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(transform = plain)]
-struct RepositoryEntry {
-    path: String,
-    files: i32,
-    chunks: i32,
-    /// fresh, pending, failed or empty.
-    state: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    age_s: Option<i64>,
-    pending_files: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_error: Option<String>,
-}
-
-pub(crate) async fn list_projects(backend: &Backend, arguments: ListProjects) -> Result<Projects, ToolError> {
-    let only = match (&arguments.project, &backend.options.project) {
-        (None, None) => None,
-        (asked, _) => backend.project_name(asked.as_deref())?,
+pub(crate) async fn list_projects(call: &Call<'_>, arguments: ListProjects) -> Result<Projects, ToolError> {
+    let only = match arguments.project.as_deref().or(call.access.only_project()) {
+        None => None,
+        named => call.project_name(named)?,
     };
-    let registry = backend.registry().await?;
+    let registry = call.registry().await?;
     let mut projects = match only {
         Some(name) => vec![registry.project(&name).await?],
         None => registry.projects().await?,
     };
+    projects.retain(|project| call.access.sees(&project.name));
     let left_out = projects.len().saturating_sub(MOST_PROJECTS);
     projects.truncate(MOST_PROJECTS);
-    let mut entries = Vec::with_capacity(projects.len());
+    let mut found = Vec::with_capacity(projects.len());
     for project in projects {
         let mut entry = ProjectEntry {
             project: project.name.as_str().to_owned(),
@@ -80,39 +67,23 @@ pub(crate) async fn list_projects(backend: &Backend, arguments: ListProjects) ->
             error: None,
         };
         // One project whose database is away must not hide the others.
-        match repositories(backend, &project).await {
+        match repositories(call, &project).await {
             Ok(repositories) => entry.repositories = repositories,
             Err(error) => entry.error = Some(error.0),
         }
-        entries.push(entry);
+        found.push(entry);
     }
     let note = if left_out > 0 {
         Some(format!("{left_out} more projects: name one in `project` to see it"))
-    } else if entries.is_empty() {
+    } else if found.is_empty() {
         Some("there are no projects yet: index_repository creates one".to_owned())
     } else {
         None
     };
-    Ok(Projects {
-        projects: entries,
-        note,
-    })
+    Ok(Projects { projects: found, note })
 }
 
-async fn repositories(backend: &Backend, project: &Project) -> Result<Vec<RepositoryEntry>, ToolError> {
-    let database = backend.registry().await?.database(project).await?;
-    let mut entries = Vec::new();
-    for repository in quarry_codebase::repositories(&database).await? {
-        let freshness = backend.freshness(project, &database, Some(repository.id)).await?;
-        entries.push(RepositoryEntry {
-            path: visible(&repository.root),
-            files: repository.total_files,
-            chunks: repository.total_chunks,
-            state: freshness.state.as_str().to_owned(),
-            age_s: freshness.age_s,
-            pending_files: freshness.pending_files,
-            last_error: repository.last_error.as_deref().map(visible),
-        });
-    }
-    Ok(entries)
+async fn repositories(call: &Call<'_>, project: &Project) -> Result<Vec<RepositoryEntry>, ToolError> {
+    let database = call.registry().await?.database(project).await?;
+    entries(call, project, &database).await
 }

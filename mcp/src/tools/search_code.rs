@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::fit_hits::{FoundCode, fit};
 use super::get_job::LONGEST_WAIT_S;
 use super::repository_named::repository_named;
-use crate::backend::Backend;
+use crate::call::Call;
 use crate::changed_on_disk::changed_files;
 use crate::freshen::freshen;
 use crate::plain_schema::plain;
@@ -35,13 +35,13 @@ pub(crate) struct SearchCode {
     query: String,
     /// Default: the project of the current directory.
     project: Option<String>,
-    /// Only this repository: its directory or name.
+    /// Its directory or name.
     repository: Option<String>,
-    /// Only files whose path matches, as src/**/*.rs.
+    /// As src/**/*.rs.
     path_glob: Option<String>,
-    /// Only this language, as rust.
+    /// As rust.
     language: Option<String>,
-    /// Only files with this extension, as py.
+    /// Extension, as py.
     file_type: Option<String>,
     /// Default 10.
     #[schemars(range(min = 1, max = 100))]
@@ -50,12 +50,12 @@ pub(crate) struct SearchCode {
     cursor: Option<String>,
     /// Default hybrid.
     mode: Option<Mode>,
-    /// Budget for the whole answer, default 1500; hits beyond it come with next_cursor.
+    /// Budget of the answer, default 1500; the rest comes with next_cursor.
     #[schemars(range(min = 200, max = 20_000))]
     max_tokens: Option<u32>,
-    /// Bring the index up to date first: what was saved before this call is found.
+    /// First index what was saved before this call.
     fresh: Option<bool>,
-    /// With fresh: seconds it may take, default 10.
+    /// Seconds fresh may take, default 10.
     #[schemars(range(min = 0, max = 30))]
     wait_s: Option<u32>,
 }
@@ -119,13 +119,9 @@ impl From<Freshness> for Index {
     }
 }
 
-pub(crate) async fn search_code(
-    backend: &Backend,
-    arguments: SearchCode,
-    caller: &str,
-) -> Result<SearchResults, ToolError> {
+pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Result<SearchResults, ToolError> {
     let offset = offset_of(arguments.cursor.as_deref())?;
-    let (project, database) = backend.project(arguments.project.as_deref()).await?;
+    let (project, database) = call.project(arguments.project.as_deref()).await?;
     let repository = match &arguments.repository {
         Some(named) => Some(repository_named(&database, named).await?),
         None => None,
@@ -141,13 +137,13 @@ pub(crate) async fn search_code(
         let limit = Duration::from_secs(arguments.wait_s.unwrap_or(DEFAULT_WAIT_S).min(LONGEST_WAIT_S).into());
         let mut repositories = quarry_codebase::repositories(&database).await?;
         repositories.retain(|candidate| repository.is_none_or(|id| candidate.id == id));
-        let stale = freshen(backend, &project, &repositories, caller, limit).await?;
+        let stale = freshen(call, &project, &repositories, limit).await?;
         notes.extend(stale.iter().map(|reason| visible(reason)));
     }
     let query_vector = match mode {
         SearchMode::Lexical | SearchMode::Symbol => None,
         SearchMode::Hybrid | SearchMode::Semantic => {
-            let asked = backend.query_vector(&project, &arguments.query).await;
+            let asked = call.backend.query_vector(&project, &arguments.query).await;
             asked.map_err(|reason| notes.push(visible(&reason))).ok()
         }
     };
@@ -168,13 +164,13 @@ pub(crate) async fn search_code(
     if wants_vector {
         notes.extend(outcome.degraded.iter().map(ToString::to_string));
     }
-    let freshness = backend.freshness(&project, &database, repository).await?;
+    let freshness = call.backend.freshness(&project, &database, repository).await?;
     let found = outcome.hits.len();
     if found == 0 {
         notes.push("nothing found: try other words or drop filters; list_projects shows what is indexed".to_owned());
     }
     let budget = arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS) as usize * BYTES_PER_TOKEN;
-    let changed = changed_files(backend, &database, &outcome.hits).await?;
+    let changed = changed_files(call.backend, &database, &outcome.hits).await?;
     let hits = fit(outcome.hits, &changed, &words, budget);
     let shown = u32::try_from(hits.len()).expect("an answer has at most 100 hits");
     Ok(SearchResults {

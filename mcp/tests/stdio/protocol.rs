@@ -67,12 +67,18 @@ fn the_tools_are_few_and_their_list_is_small() {
     assert!(list.len() < 12_000, "{} bytes", list.len());
     assert!(!list.contains("\"format\"") && !list.contains("\"null\""), "{list}");
     let names = [
+        "cancel_job",
         "create_project",
+        "delete_project",
         "get_code",
         "get_job",
         "index_repository",
+        "list_jobs",
         "list_projects",
+        "list_repositories",
+        "remove_repository",
         "search_code",
+        "update_project",
     ];
     assert_eq!(session.tools(), names);
     for tool in response["result"]["tools"].as_array().unwrap() {
@@ -96,6 +102,22 @@ fn arguments_that_a_tool_does_not_take_are_refused_by_name() {
             "search_code",
             json!({ "query": "a", "limit": 1_000 }),
             "`limit` of search_code must be a whole number from 1 to 100",
+        ),
+        ("list_jobs", json!({ "cursor": "x" }), "not one of list_jobs'"),
+        (
+            "remove_repository",
+            json!({ "repository": "/src/shop", "confirm": "shop" }),
+            "repeat `repository` in `confirm`",
+        ),
+        (
+            "delete_project",
+            json!({ "name": "shop", "confirm": "yes" }),
+            "repeat its name in `confirm`",
+        ),
+        (
+            "update_project",
+            json!({ "name": "shop" }),
+            "give new_name or description",
         ),
         (
             "search_code",
@@ -131,12 +153,30 @@ fn arguments_that_a_tool_does_not_take_are_refused_by_name() {
 #[test]
 fn a_read_only_session_and_one_for_a_project_offer_less() {
     let mut session = without_postgres().arguments(&["--read-only"]).greeted();
-    assert_eq!(session.tools(), ["get_code", "get_job", "list_projects", "search_code"]);
+    let reading = [
+        "get_code",
+        "get_job",
+        "list_jobs",
+        "list_projects",
+        "list_repositories",
+        "search_code",
+    ];
+    assert_eq!(session.tools(), reading);
     let response = session.ask(
         "tools/call",
         json!({ "name": "create_project", "arguments": { "name": "a" } }),
     );
     assert!(response["error"].is_object(), "{response}");
+    session.close();
+
+    let mut session = without_postgres()
+        .arguments(&["--toolsets", "projects,index"])
+        .greeted();
+    let tools = session.tools();
+    assert!(
+        tools.contains(&"get_job".to_owned()) && !tools.contains(&"search_code".to_owned()),
+        "{tools:?}"
+    );
     session.close();
 
     let mut session = without_postgres().arguments(&["--project", "shop"]).greeted();

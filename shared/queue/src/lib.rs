@@ -32,6 +32,7 @@ mod pending;
 mod prune;
 mod ticket;
 mod ticket_runs;
+mod tickets_list;
 mod waiting;
 
 mod error;
@@ -57,6 +58,7 @@ pub use settle::{FollowUp, Outcome, Settled, settle};
 pub use settle_many::{Succeeded, settle_many};
 pub use ticket::{OpenLane, TicketState, TicketStatus, ticket_status};
 pub use ticket_runs::ticket_counts;
+pub use tickets_list::{TicketEntry, TicketsFilter, tickets_list};
 pub use token_bucket::{Granted, Rate, take_tokens};
 pub use waiting::{WaitingFile, lane_fences, waiting_below, waiting_files};
 pub use wakeup::{POLL_INTERVAL, WakeUp, Woken};

@@ -39,6 +39,16 @@ impl TicketState {
             TicketState::Cancelled => "cancelled",
         }
     }
+
+    pub(crate) fn of_column(text: &str) -> TicketState {
+        match text {
+            "running" => TicketState::Running,
+            "done" => TicketState::Done,
+            "failed" => TicketState::Failed,
+            "cancelled" => TicketState::Cancelled,
+            _ => TicketState::Waiting, // the query leaves nothing else
+        }
+    }
 }
 
 /// A lane a ticket still waits for.

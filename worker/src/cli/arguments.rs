@@ -281,13 +281,6 @@ pub(super) struct Embedder {
 
 #[derive(Debug, Args)]
 pub(super) struct Mcp {
-    /// Pin the session to this project
-    #[arg(long)]
-    pub(super) project: Option<String>,
-    /// Directories index_repository may index [default: the repository of the current directory]
-    #[arg(long = "root", value_name = "DIRECTORY")]
-    pub(super) roots: Vec<PathBuf>,
-    /// Offer no tool that changes anything
-    #[arg(long)]
-    pub(super) read_only: bool,
+    #[command(flatten)]
+    pub(super) options: quarry_mcp::Options,
 }

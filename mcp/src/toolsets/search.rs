@@ -1,0 +1,60 @@
+//! Finds and reads code.
+
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::MetaObject;
+use rmcp::service::RequestContext;
+use rmcp::{Json, RoleServer, tool, tool_router};
+
+use crate::server::Server;
+use crate::tool_error::ToolError;
+use crate::tools::{
+    CodeText, GetCode, ListRepositories, Repositories, SearchCode, SearchResults, get_code, list_repositories,
+    search_code,
+};
+
+/// Claude Code defers tools until they are asked for; the one that starts every search is shown at once.
+fn always_load() -> MetaObject {
+    let mut meta = MetaObject::new();
+    meta.insert("anthropic/alwaysLoad".to_owned(), serde_json::Value::Bool(true));
+    meta
+}
+
+#[tool_router(router = search_toolset, vis = "pub(super)")]
+impl Server {
+    #[tool(
+        description = "Find code by meaning, words, symbol name or path. Returns the best places with path, lines and a snippet, and says how fresh the index is.",
+        annotations(title = "Search code", read_only_hint = true, open_world_hint = false),
+        meta = always_load()
+    )]
+    async fn search_code(
+        &self,
+        arguments: Parameters<SearchCode>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<SearchResults>, ToolError> {
+        search_code(&self.call(&context), arguments.0).await.map(Json)
+    }
+
+    #[tool(
+        description = "The text of a search hit (by its ref), or of lines of a file (by path). Comes from the index; changed_since_index tells whether the file on disk differs by now.",
+        annotations(title = "Get code", read_only_hint = true, open_world_hint = false)
+    )]
+    async fn get_code(
+        &self,
+        arguments: Parameters<GetCode>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<CodeText>, ToolError> {
+        get_code(&self.call(&context), arguments.0).await.map(Json)
+    }
+
+    #[tool(
+        description = "The repositories of a project: how many files and chunks are indexed, and how fresh each is.",
+        annotations(title = "List repositories", read_only_hint = true, open_world_hint = false)
+    )]
+    async fn list_repositories(
+        &self,
+        arguments: Parameters<ListRepositories>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<Repositories>, ToolError> {
+        list_repositories(&self.call(&context), arguments.0).await.map(Json)
+    }
+}
