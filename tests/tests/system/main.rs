@@ -25,6 +25,7 @@ mod watching;
 mod watching_editors;
 mod watching_git;
 mod watching_trouble;
+mod watching_unpublished;
 mod workers;
 
 use system_tests::{FakeEndpoint, Installation};

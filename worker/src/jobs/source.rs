@@ -40,10 +40,14 @@ impl Run {
     /// The newest state of the repository. For a git URL that is fetched, and becomes what all lanes read.
     pub(super) async fn newest_source(&self) -> Result<Source, JobError> {
         let repository = self.repository().await?;
+        let queue = self.context.registry.pool();
         let Some(remote) = &repository.remote else {
+            // A file that a run has read and not yet published is neither stored nor, when its directory was moved away or
+            // has come to be ignored meanwhile, in the tree: no comparison would find it. Its mark is renewed, and it is read
+            // once more.
+            quarry_queue::mark_waiting_again(queue, &self.claim).await?;
             return self.directory(repository);
         };
-        let queue = self.context.registry.pool();
         quarry_queue::report_progress(queue, &self.claim, "fetching", 0, None).await?;
         let url = parse(remote)?;
         let tree = tokio::select! {

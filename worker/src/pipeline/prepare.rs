@@ -21,7 +21,6 @@ impl Pipeline<'_> {
         mut pages: mpsc::Receiver<Page>,
         prepared: mpsc::Sender<Prepared>,
     ) -> Result<(), JobError> {
-        let rules = PathRules::new(&self.source.root, &self.source.walk)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let mut working: VecDeque<JoinHandle<Result<Prepared, WalkError>>> = VecDeque::with_capacity(cores);
         let mut ended = false;
@@ -32,8 +31,7 @@ impl Pipeline<'_> {
                     continue;
                 };
                 let (root, options, times) = (self.source.root.clone(), self.source.walk, self.times.clone());
-                let mut rules = rules.clone();
-                let work = move || prepare_page(&root, &options, &mut rules, page, &times);
+                let work = move || prepare_page(&root, &options, page, &times);
                 working.push_back(tokio::task::spawn_blocking(work));
                 continue;
             }
@@ -55,13 +53,9 @@ impl Pipeline<'_> {
 }
 
 /// Blocks.
-fn prepare_page(
-    root: &Path,
-    options: &WalkOptions,
-    rules: &mut PathRules,
-    page: Page,
-    times: &StageTimes,
-) -> Result<Prepared, WalkError> {
+fn prepare_page(root: &Path, options: &WalkOptions, page: Page, times: &StageTimes) -> Result<Prepared, WalkError> {
+    // Read after the page's marks: a mark that tells of a changed ignore file must not be judged by the old one.
+    let mut rules = PathRules::new(root, options)?;
     let mut prepared = Prepared {
         files: Vec::new(),
         texts: Vec::new(),

@@ -273,7 +273,11 @@ impl Observer {
             }
             None if tree.forget(relative) => self.pace.want_sync(Reason::DirectoryMoved, now),
             // An editor's intermediate file came and went.
-            None if hint.is_new => {}
+            None if hint.is_new => {
+                if self.may_be_stored(relative) {
+                    self.pace.mark_later(relative.to_owned(), now);
+                }
+            }
             None => self.mark(relative, now),
         }
     }
@@ -303,21 +307,25 @@ impl Observer {
         self.report();
     }
 
-    /// Asks for a file to be looked at, unless it cannot be in the index, whatever it holds.
+    /// Asks for a file to be looked at.
     fn mark(&mut self, relative: &str, now: Instant) {
-        let Some(tree) = &mut self.tree else { return };
+        if self.may_be_stored(relative) {
+            self.pace.mark(relative.to_owned(), now);
+        }
+    }
+
+    /// False: it cannot be in the index, whatever it holds.
+    fn may_be_stored(&mut self, relative: &str) -> bool {
+        let Some(tree) = &mut self.tree else { return false };
         let verdict = tree.rules().verdict(relative);
-        let may_be_stored = match verdict {
+        tracing::debug!(file.path = relative, "{relative} changed: {verdict:?}");
+        match verdict {
             Verdict::Index => true,
             // It may have been smaller, or a plain file, when it was indexed.
             Verdict::Skip(reason) => matches!(
                 reason,
                 SkipReason::TooLarge | SkipReason::Symlink | SkipReason::Special | SkipReason::Unreadable
             ),
-        };
-        tracing::debug!(file.path = relative, "{relative} changed: {verdict:?}");
-        if may_be_stored {
-            self.pace.mark(relative.to_owned(), now);
         }
     }
 }

@@ -14,6 +14,9 @@ const QUIET: Duration = Duration::from_millis(100);
 /// … or for this long at the latest; git is waited for no longer either.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// What came and went is looked at this much later: by then whoever saw it in between has put it into the index.
+const AFTERTHOUGHT: Duration = Duration::from_secs(1);
+
 /// Time between two comparisons that follow each other closely; doubled each time up to a limit.
 const SPACING: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,8 @@ pub(super) struct Handed {
 #[derive(Debug)]
 pub(super) struct Pace {
     marks: BTreeSet<String>,
+    afterthoughts: BTreeSet<String>,
+    afterthoughts_due: Option<Instant>,
     sync: Option<Wanted>,
     held_since: Option<Instant>,
     is_held: bool,
@@ -82,6 +87,8 @@ impl Pace {
     pub(super) fn new(now: Instant) -> Pace {
         Pace {
             marks: BTreeSet::new(),
+            afterthoughts: BTreeSet::new(),
+            afterthoughts_due: None,
             sync: None,
             held_since: None,
             is_held: false,
@@ -100,6 +107,18 @@ impl Pace {
         }
         self.marks.insert(path);
         if self.marks.len() > MARKS_LIMIT {
+            self.want_sync(Reason::ManyChanges, now);
+        }
+    }
+
+    /// A file came and went again, as those that editors save with. Nobody waits for it, but a comparison or a run may have
+    /// found it in between.
+    pub(super) fn mark_later(&mut self, path: String, now: Instant) {
+        self.afterthoughts.insert(path);
+        self.afterthoughts_due.get_or_insert(now + AFTERTHOUGHT);
+        if self.afterthoughts.len() > MARKS_LIMIT {
+            self.afterthoughts.clear();
+            self.afterthoughts_due = None;
             self.want_sync(Reason::ManyChanges, now);
         }
     }
@@ -135,7 +154,7 @@ impl Pace {
     pub(super) fn due(&self) -> Option<Instant> {
         let marks = self.marks_due();
         let sync = self.sync_due();
-        [marks, sync].into_iter().flatten().min()
+        [marks, sync, self.afterthoughts_due].into_iter().flatten().min()
     }
 
     fn marks_due(&self) -> Option<Instant> {
@@ -176,6 +195,10 @@ impl Pace {
         if handed.sync.is_some() || self.marks_due().is_some_and(|due| due <= now) {
             handed.marks = std::mem::take(&mut self.marks);
             self.held_since = None;
+        }
+        if self.afterthoughts_due.is_some_and(|due| due <= now) {
+            self.afterthoughts_due = None;
+            handed.marks.append(&mut self.afterthoughts);
         }
         handed
     }

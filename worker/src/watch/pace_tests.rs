@@ -158,3 +158,19 @@ fn after_a_calm_time_a_comparison_is_quick_again() {
     pace.want_sync(Reason::GitMoved, later);
     assert_eq!(pace.due(), Some(later + QUIET));
 }
+
+#[test]
+fn what_came_and_went_is_looked_at_once_when_it_has_long_been_gone() {
+    let (mut pace, start) = pace();
+    pace.mark_later("4913".into(), start);
+    pace.mark_later("4914".into(), start + milliseconds(900));
+    pace.mark("saved".into(), start);
+    assert_eq!(pace.take(start).marks.len(), 1, "a save does not wait for it");
+    assert_eq!(pace.due(), Some(start + AFTERTHOUGHT));
+    assert_eq!(pace.take(start + AFTERTHOUGHT).marks.len(), 2);
+    assert_eq!(pace.due(), None);
+    for number in 0..=MARKS_LIMIT {
+        pace.mark_later(number.to_string(), start);
+    }
+    assert!(pace.sync.is_some() && pace.afterthoughts.is_empty());
+}
