@@ -12,6 +12,10 @@ use tokio::process::Command;
 use crate::endpoint::FakeEndpoint;
 use crate::finished::Finished;
 use crate::process::Running;
+use crate::sql_session::SqlSession;
+
+/// The statement behind [`Installation::dump`].
+pub const DUMP: &str = include_str!("dump.sql");
 
 /// A home with everything a command needs to know.
 pub struct Installation {
@@ -130,10 +134,20 @@ impl Installation {
         finished.stdout.lines().map(str::to_owned).collect()
     }
 
+    /// A connection to a project's database that stays open; without a project, to the registry.
+    pub fn sql_session(&self, project: Option<&str>) -> SqlSession {
+        let mut arguments = vec!["psql"];
+        if let Some(project) = project {
+            arguments.extend(["--project", project]);
+        }
+        arguments.extend(["--", "-X", "-q", "-A", "-t"]);
+        SqlSession::start(self.command(arguments))
+    }
+
     /// Everything a project knows of its files, identifiers and times aside: two projects that have seen the same tree
     /// have equal dumps, by whatever way they came there.
     pub async fn dump(&self, project: &str) -> Vec<String> {
-        self.rows(project, include_str!("dump.sql")).await
+        self.rows(project, DUMP).await
     }
 
     fn command<T: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = T>) -> Command {

@@ -1,20 +1,28 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used, reason = "tests: a panic is the report")]
 
+mod edit;
 mod endpoint;
 mod finished;
 mod git_server;
 mod installation;
+mod invent;
+mod numbers;
 mod process;
+mod sql_session;
 mod tree;
 mod upstream;
 mod wait;
 
+pub use edit::{Edit, Text};
 pub use endpoint::{DIMENSIONS, FakeEndpoint, MODEL, ReservedEndpoint};
 pub use finished::Finished;
 pub use git_server::{GitServer, Manners};
-pub use installation::Installation;
+pub use installation::{DUMP, Installation};
+pub use invent::invent;
+pub use numbers::Numbers;
 pub use process::Running;
+pub use sql_session::SqlSession;
 pub use tree::Tree;
 pub use upstream::Upstream;
 pub use wait::{wait_until, wait_until_async};

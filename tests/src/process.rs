@@ -67,6 +67,12 @@ impl Running {
         .await;
     }
 
+    /// What it has said so far, on standard error last.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!("{}{}", self.stdout.so_far(), self.stderr.so_far())
+    }
+
     /// Asks it to end, as a service manager does.
     pub async fn terminate(&self) {
         self.signal("TERM").await;

@@ -16,6 +16,7 @@ mod managing;
 mod many_workers;
 mod operating;
 mod refusals;
+mod replaying;
 mod searching;
 mod service;
 mod skipping;
