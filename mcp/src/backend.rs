@@ -143,9 +143,14 @@ impl Backend {
         Ok(quarry_codebase::freshness(database, repository, pending).await?)
     }
 
-    /// The vector of a query, or in words why there is none.
-    pub(crate) async fn query_vector(&self, project: &Project, query: &str) -> Result<Vec<f32>, String> {
-        let pinned = project.embedding.as_ref().map(|pinned| pinned.model.as_str());
+    /// The model whose vectors the project holds.
+    pub(crate) async fn model(&self, project: &Project, database: &PgPool) -> Result<Option<String>, ToolError> {
+        let stored = quarry_codebase::embedding_models(database).await?.stored;
+        Ok(stored.or_else(|| project.embedding.as_ref().map(|pinned| pinned.model.clone())))
+    }
+
+    /// The vector of a query from this model, or in words why there is none.
+    pub(crate) async fn query_vector(&self, model: Option<&str>, query: &str) -> Result<Vec<f32>, String> {
         // A start of the built-in model goes on when this call gives up: the next one finds it running.
         let source = self.embedding.clone();
         let connected = tokio::spawn(async move { source.client().await.map(drop) });
@@ -155,7 +160,7 @@ impl Backend {
                     "the embedding endpoint does not answer ({error}): results come from words only"
                 ));
             }
-            self.embedding.query_vector(pinned, query).await
+            self.embedding.query_vector(model, query).await
         };
         tokio::time::timeout(EMBED_WITHIN, asked).await.unwrap_or_else(|_| {
             let seconds = EMBED_WITHIN.as_secs();

@@ -45,6 +45,10 @@ struct State {
     /// Requests wait once this many texts have been asked for.
     limit: watch::Sender<usize>,
     answer: Mutex<Answer>,
+    /// Further models and the components of their vectors.
+    others: Mutex<Vec<(String, usize)>>,
+    /// Requests for this model wait.
+    held_model: watch::Sender<Option<String>>,
 }
 
 #[derive(Clone)]
@@ -93,6 +97,22 @@ impl FakeEndpoint {
             arrivals.iter().filter(in_window).count()
         };
         arrivals.iter().map(within).max().unwrap_or(0)
+    }
+
+    /// From now on it has a model `name` beside the usual one.
+    pub fn offer(&self, name: &str, dimensions: usize) {
+        self.state.others.lock().unwrap().push((name.to_owned(), dimensions));
+    }
+
+    /// From now on the usual model is gone, and every request gets vectors of `name`, whatever it asks for.
+    pub fn offer_only(&self, name: &str, dimensions: usize) {
+        *self.state.others.lock().unwrap() = vec![(name.to_owned(), dimensions)];
+        self.state.answer.lock().unwrap().dimensions = 0;
+    }
+
+    /// From now on requests for this model wait; none: those that wait go on.
+    pub fn hold_model(&self, name: Option<&str>) {
+        self.state.held_model.send_replace(name.map(str::to_owned));
     }
 
     /// How many requests wait for [`FakeEndpoint::release`].
@@ -174,10 +194,12 @@ impl ReservedEndpoint {
             held: AtomicUsize::new(0),
             limit: watch::Sender::new(usize::MAX),
             answer: Mutex::new(answer),
+            others: Mutex::default(),
+            held_model: watch::Sender::new(None),
         });
-        let embedding = state.clone();
+        let (embedding, listing) = (state.clone(), state.clone());
         let router = axum::Router::new()
-            .route("/v1/models", get(async || Json(json!({"data": [{"id": MODEL}]}))))
+            .route("/v1/models", get(async move || Json(listing.models())))
             .route(
                 "/v1/embeddings",
                 post(async move |body: Bytes| embed(&embedding, &body).await),
@@ -202,11 +224,14 @@ async fn embed(state: &State, body: &[u8]) -> Response {
     let request: Value = serde_json::from_slice(body).unwrap();
     let input = request["input"].as_array().unwrap();
     let texts: Vec<&str> = input.iter().map(|text| text.as_str().unwrap()).collect();
+    let model = request["model"].as_str().unwrap_or_default();
     if texts != [PROBE] {
         state.held.fetch_add(1, Ordering::SeqCst);
         let waiting = Waiting(state);
         let may_go_on = |limit: &usize| state.texts.load(Ordering::SeqCst) < *limit;
         state.limit.subscribe().wait_for(may_go_on).await.unwrap();
+        let is_free = |held: &Option<String>| held.as_deref() != Some(model);
+        state.held_model.subscribe().wait_for(is_free).await.unwrap();
         drop(waiting);
         state
             .asked
@@ -226,12 +251,33 @@ async fn embed(state: &State, body: &[u8]) -> Response {
         let error = json!({"error": {"message": "cannot embed this", "code": "invalid_input"}});
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }
+    let (prefix, dimensions) = state.model(model, answer.dimensions);
     let data: Vec<Value> = texts
         .iter()
         .enumerate()
-        .map(|(index, text)| json!({"index": index, "embedding": vector_of(text, answer.dimensions)}))
+        .map(|(index, text)| json!({"index": index, "embedding": vector_of(&format!("{prefix}{text}"), dimensions)}))
         .collect();
-    Json(json!({"data": data, "model": MODEL})).into_response()
+    Json(json!({"data": data, "model": model})).into_response()
+}
+
+impl State {
+    fn models(&self) -> Value {
+        let usual = (self.answer.lock().unwrap().dimensions > 0).then_some(MODEL.to_owned());
+        let others = self.others.lock().unwrap();
+        let names = usual.into_iter().chain(others.iter().map(|(name, _)| name.clone()));
+        json!({"data": names.map(|name| json!({"id": name})).collect::<Vec<_>>()})
+    }
+
+    /// What makes a model's vectors its own, and how many components they have. As many servers do, it answers a question
+    /// for a model that it does not have.
+    fn model(&self, name: &str, usual: usize) -> (String, usize) {
+        let others = self.others.lock().unwrap();
+        let found = others.iter().find(|(other, _)| other == name);
+        match found.or(others.first().filter(|_| usual == 0)) {
+            Some((other, dimensions)) => (format!("{other}: "), *dimensions),
+            None => (String::new(), usual),
+        }
+    }
 }
 
 /// Components from the text's hash, each between -1 and 1 and none 0.

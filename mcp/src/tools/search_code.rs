@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use quarry_codebase::{Freshness, SearchMode, SearchRequest};
+use quarry_codebase::{Degraded, Freshness, SearchMode, SearchRequest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +103,9 @@ struct Index {
     /// The first load is not finished: whole files are missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     partial: bool,
+    /// The project is being embedded anew with this model, and answers from the vectors it had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_model: Option<String>,
 }
 
 impl From<Freshness> for Index {
@@ -115,6 +118,7 @@ impl From<Freshness> for Index {
             dirty: freshness.dirty == Some(true),
             skipped: freshness.skipped,
             partial: freshness.partial,
+            next_model: freshness.next_model.map(|next| next.model),
         }
     }
 }
@@ -140,17 +144,8 @@ pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Resul
         let stale = freshen(call, &project, &repositories, limit).await?;
         notes.extend(stale.iter().map(|reason| visible(reason)));
     }
-    let query_vector = match mode {
-        SearchMode::Lexical | SearchMode::Symbol => None,
-        SearchMode::Hybrid | SearchMode::Semantic => {
-            let asked = call.backend.query_vector(&project, &arguments.query).await;
-            asked.map_err(|reason| notes.push(visible(&reason))).ok()
-        }
-    };
-    let wants_vector = query_vector.is_some();
     let words = telling_words(&arguments.query);
-    let request = SearchRequest {
-        query_vector,
+    let mut request = SearchRequest {
         repository_ids: repository.into_iter().collect(),
         path_glob: arguments.path_glob,
         language: arguments.language,
@@ -160,8 +155,24 @@ pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Resul
         mode,
         ..SearchRequest::new(arguments.query)
     };
-    let outcome = quarry_codebase::search(&database, &request).await?;
-    if wants_vector {
+    let outcome = loop {
+        let mut why_no_vector = None;
+        if matches!(mode, SearchMode::Hybrid | SearchMode::Semantic) {
+            request.query_model = call.backend.model(&project, &database).await?;
+            let asked = call
+                .backend
+                .query_vector(request.query_model.as_deref(), &request.text)
+                .await;
+            request.query_vector = asked.map_err(|reason| why_no_vector = Some(visible(&reason))).ok();
+        }
+        let outcome = quarry_codebase::search(&database, &request).await?;
+        // The project was switched to another model between the two: that happens once.
+        if !outcome.degraded.contains(&Degraded::OtherModel) {
+            notes.extend(why_no_vector);
+            break outcome;
+        }
+    };
+    if request.query_vector.is_some() {
         notes.extend(outcome.degraded.iter().map(ToString::to_string));
     }
     let freshness = call.backend.freshness(&project, &database, repository).await?;

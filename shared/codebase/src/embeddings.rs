@@ -75,7 +75,8 @@ pub async fn store_embeddings(
     Ok(stored)
 }
 
-/// Forgets up to `limit` vectors that are older than `min_age_days` and belong to no chunk any more; returns how many.
+/// Forgets up to `limit` vectors that are older than `min_age_days` and belong to no chunk any more, or to a model that the
+/// project has no more; returns how many.
 /// The age keeps the vectors of branches that are switched back and forth, and those just stored for a publication to come.
 ///
 /// # Errors
@@ -86,10 +87,17 @@ pub async fn prune_embeddings(pool: &PgPool, min_age_days: u16, limit: u32) -> R
              select content_hash, model
              from codebase.embeddings
              where created_at < now() - make_interval(days => $1)
-             and not exists (
-                 select
-                 from codebase.code_chunks
-                 where code_chunks.embedding_hash = embeddings.content_hash
+             and (
+                 exists (
+                     select
+                     from codebase.embedding_model as held
+                     where held.model <> embeddings.model and held.next_model is distinct from embeddings.model
+                 )
+                 or not exists (
+                     select
+                     from codebase.code_chunks
+                     where code_chunks.embedding_hash = embeddings.content_hash
+                 )
              )
              limit $2
          ),

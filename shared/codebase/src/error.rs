@@ -44,6 +44,15 @@ pub enum CodebaseError {
         found: u32,
     },
 
+    /// The project was switched to another model after these vectors were made: hand the work back, it is done anew.
+    #[error("the project's vectors are of {stored} now, not of {held}")]
+    ModelChanged {
+        /// The model of the caller's vectors.
+        held: String,
+        /// The model of the stored ones.
+        stored: String,
+    },
+
     /// Another publisher changed the file between comparing and writing: run the lane again.
     #[error("{path} was published by somebody else meanwhile")]
     Contended {

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::CodebaseError;
+use crate::model_change::{NextModel, embedding_models};
 use crate::repositories::{GitState, IndexingStatus, Repository, repositories};
 
 /// What the queue knows of the repositories an answer comes from.
@@ -41,6 +42,9 @@ pub struct Freshness {
     pub skipped: BTreeMap<String, u64>,
     /// The first load has not finished: whole files are missing.
     pub partial: bool,
+    /// The model whose vectors are being made beside those that answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_model: Option<NextModel>,
 }
 
 /// The state of an index in one word.
@@ -64,7 +68,10 @@ pub enum FreshnessState {
 pub async fn freshness(pool: &PgPool, repository: Option<Uuid>, pending: Pending) -> Result<Freshness, CodebaseError> {
     let mut chosen = repositories(pool).await?;
     chosen.retain(|candidate| repository.is_none_or(|id| candidate.id == id));
-    Ok(judge(&chosen, pending, Utc::now()))
+    Ok(Freshness {
+        next_model: embedding_models(pool).await?.next,
+        ..judge(&chosen, pending, Utc::now())
+    })
 }
 
 fn judge(repositories: &[Repository], pending: Pending, now: DateTime<Utc>) -> Freshness {
@@ -110,6 +117,7 @@ fn judge(repositories: &[Repository], pending: Pending, now: DateTime<Utc>) -> F
         skipped_files: skipped.values().sum(),
         skipped,
         partial,
+        next_model: None,
     }
 }
 
@@ -131,6 +139,9 @@ impl Freshness {
         }
         if self.pending_files > 0 {
             sentence.push_str(&format!(", {} files waiting", self.pending_files));
+        }
+        if let Some(next) = &self.next_model {
+            sentence.push_str(&format!(", being embedded anew with {}", next.model));
         }
         if self.skipped_files > 0 {
             let reasons: Vec<String> = self

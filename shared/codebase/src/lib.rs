@@ -13,6 +13,7 @@ mod files;
 mod forget_content;
 mod freshness;
 mod lexical;
+mod model_change;
 mod new_file;
 mod publication;
 mod read_lines;
@@ -37,12 +38,17 @@ pub use files::{StoredFile, TouchedFile, file_states, files_below, stored_files,
 pub use forget_content::forget_content;
 pub use freshness::{Freshness, FreshnessState, Pending, freshness};
 pub use lexical::{MergedSegments, check_segments, merge_segments};
+pub use model_change::{
+    EmbeddingModels, ModelChangeProgress, NextModel, NextVector, Switched, UnembeddedChunk, begin_model_change,
+    cancel_model_change, chunks_to_embed, embedding_models, model_change_progress, note_stored_model, store_next,
+    switch_model,
+};
 pub use new_file::{NewChunk, NewFile};
 pub use read_lines::{ChunkText, StoredLines, chunk_by_id, read_lines};
 pub use refused_files::{RefusedFile, note_refused, refused_files, refused_files_at};
 pub use remotes::{FollowedBranch, Remote, ensure_remote_repository, record_target, target_commit};
 pub use remove_repository::{Removed, remove_repository};
-pub use replace_files::{Replaced, Spent, replace_files};
+pub use replace_files::{Replaced, Spent, replace_files, replace_files_of_model};
 pub use repositories::{
     GitState, IndexingStatus, Repository, ensure_repository, find_repository, find_repository_at, mark_completed,
     mark_failed, mark_in_progress, record_walk, repositories,

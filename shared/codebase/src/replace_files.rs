@@ -14,6 +14,7 @@ use crate::chunk_rows;
 use crate::fences::{Fence, hold_fence};
 use crate::file_rows;
 use crate::lexical::{self, Document, Segment};
+use crate::model_change::hold_stored_model;
 use crate::new_file::{NewFile, check_batch};
 use crate::publication::{Publication, compare, start_segment};
 
@@ -65,6 +66,32 @@ pub async fn replace_files(
     pool: &PgPool,
     fence: &Fence,
     repository_id: Uuid,
+    files: Vec<NewFile>,
+    removed: &[String],
+) -> Result<Replaced, CodebaseError> {
+    publish(pool, fence, None, repository_id, files, removed).await
+}
+
+/// As [`replace_files`], with vectors of `model`.
+///
+/// # Errors
+/// As there. [`CodebaseError::ModelChanged`]: the project was switched to another model meanwhile, do the work anew.
+pub async fn replace_files_of_model(
+    pool: &PgPool,
+    fence: &Fence,
+    model: &str,
+    repository_id: Uuid,
+    files: Vec<NewFile>,
+    removed: &[String],
+) -> Result<Replaced, CodebaseError> {
+    publish(pool, fence, Some(model), repository_id, files, removed).await
+}
+
+async fn publish(
+    pool: &PgPool,
+    fence: &Fence,
+    model: Option<&str>,
+    repository_id: Uuid,
     mut files: Vec<NewFile>,
     removed: &[String],
 ) -> Result<Replaced, CodebaseError> {
@@ -82,9 +109,12 @@ pub async fn replace_files(
     };
     replaced.spent.compare = clock.lap();
 
-    // Lock order, the same for every publisher: fence, repository, files by path.
+    // Lock order, the same for every publisher: fence, model, repository, files by path.
     let mut transaction = pool.begin().await?;
     hold_fence(&mut transaction, fence).await?;
+    if let Some(model) = model {
+        hold_stored_model(&mut transaction, model).await?;
+    }
     hold_repository(&mut transaction, repository_id).await?;
     let paths = publication.paths();
     file_rows::lock_stamps(&mut transaction, repository_id, &paths, &publication.stamps).await?;

@@ -140,6 +140,20 @@ impl EmbeddingClient {
         Ok(self.ready().await?.model.clone())
     }
 
+    /// The models that the endpoint says it has. Ollama's names come with and without their tag `latest`.
+    ///
+    /// # Errors
+    /// When it does not answer or has no list.
+    pub async fn listed_models(&self) -> Result<Vec<String>, EmbeddingError> {
+        let mut models = self.list_models().await?;
+        let untagged: Vec<String> = models
+            .iter()
+            .filter_map(|model| model.strip_suffix(":latest").map(str::to_owned))
+            .collect();
+        models.extend(untagged);
+        Ok(models)
+    }
+
     /// One answer per text, in order. Blank texts are refused without asking the endpoint.
     ///
     /// # Errors
@@ -257,10 +271,20 @@ impl EmbeddingClient {
     }
 
     async fn first_model(&self) -> Result<String, EmbeddingError> {
-        let path = match self.shared.config.api {
+        let url = self.address(self.models_path()).to_string();
+        let models = self.list_models().await?;
+        models.into_iter().next().ok_or(EmbeddingError::NoModel { url })
+    }
+
+    fn models_path(&self) -> &'static str {
+        match self.shared.config.api {
             Api::OpenAi => "models",
             Api::Ollama => "tags",
-        };
+        }
+    }
+
+    async fn list_models(&self) -> Result<Vec<String>, EmbeddingError> {
+        let path = self.models_path();
         let body = self
             .exchange(path, "?", None)
             .await
@@ -270,11 +294,7 @@ impl EmbeddingClient {
             Api::Ollama => ollama::read_models(&body),
         };
         let url = self.address(path).to_string();
-        let models = models.map_err(|reason| EmbeddingError::InvalidAnswer {
-            url: url.clone(),
-            reason,
-        })?;
-        models.into_iter().next().ok_or(EmbeddingError::NoModel { url })
+        models.map_err(|reason| EmbeddingError::InvalidAnswer { url, reason })
     }
 
     /// One request with its retries; the vectors come in the order of `texts`.

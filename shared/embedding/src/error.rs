@@ -102,6 +102,14 @@ pub enum EmbeddingError {
         /// Dimensions of the answer.
         got: u32,
     },
+    /// Offer that model again, or change the project's model to one that is offered.
+    #[error("the model {wanted} is not offered here, only {offered}")]
+    NotOffered {
+        /// Model that was asked for.
+        wanted: String,
+        /// What the configured endpoint has.
+        offered: String,
+    },
     /// Set QUARRY_EMBEDDING_MODEL.
     #[error("{url} lists no model: set QUARRY_EMBEDDING_MODEL to the name of the model to use")]
     NoModel {

@@ -88,6 +88,16 @@ pub async fn enqueue_rebuild(pool: &PgPool, project_id: Uuid, requested_by: &str
     Ok(ticket)
 }
 
+/// Asks for a project to be embedded anew with the model that its database names.
+pub async fn enqueue_model_change(pool: &PgPool, project_id: Uuid, requested_by: &str) -> Result<Ticket> {
+    let mut transaction = pool.begin().await?;
+    let lanes = ready_project_lane(&mut transaction, project_id, JobKind::ChangeModel).await?;
+    let ticket = issue_ticket(&mut transaction, project_id, None, &lanes, requested_by).await?;
+    wakeup::announce(&mut transaction, lanes.began, true).await?;
+    transaction.commit().await?;
+    Ok(ticket)
+}
+
 /// Which lanes of one repository are to be made ready, and when they are due.
 pub(crate) struct Wanted<'a> {
     pub(crate) project_id: Uuid,
@@ -157,7 +167,12 @@ pub(crate) async fn ready_lanes(connection: &mut PgConnection, wanted: &Wanted<'
 }
 
 pub(crate) async fn ready_rebuild(connection: &mut PgConnection, project_id: Uuid) -> Result<ReadyLanes> {
-    let lane = sqlx::query_file!("src/queries/ready_rebuild.sql", project_id, Priority::Rebuild.level())
+    ready_project_lane(connection, project_id, JobKind::RebuildVectorIndex).await
+}
+
+async fn ready_project_lane(connection: &mut PgConnection, project_id: Uuid, kind: JobKind) -> Result<ReadyLanes> {
+    let level = Priority::Rebuild.level();
+    let lane = sqlx::query_file!("src/queries/ready_project_lane.sql", project_id, level, kind.as_str())
         .fetch_optional(connection)
         .await?
         .ok_or(QueueError::UnknownProject(project_id))?;

@@ -46,15 +46,18 @@ pub enum JobKind {
     IndexFiles,
     /// Builds the vector index of a project anew, after a bulk load.
     RebuildVectorIndex,
+    /// Embeds a project anew with another model. Nobody's ticket waits for it but that of whoever asked.
+    ChangeModel,
 }
 
 impl JobKind {
     /// Every kind, in the order in which the rows of one repository are locked.
-    pub const ALL: [JobKind; 4] = [
+    pub const ALL: [JobKind; 5] = [
         JobKind::RemoveRepository,
         JobKind::SyncRepository,
         JobKind::IndexFiles,
         JobKind::RebuildVectorIndex,
+        JobKind::ChangeModel,
     ];
 
     /// The word that stands in the database and in lists.
@@ -65,6 +68,7 @@ impl JobKind {
             JobKind::SyncRepository => "sync_repository",
             JobKind::IndexFiles => "index_files",
             JobKind::RebuildVectorIndex => "rebuild_vector_index",
+            JobKind::ChangeModel => "change_model",
         }
     }
 }

@@ -40,7 +40,7 @@ mod error;
 pub use cancel::{cancel_job, cancel_ticket, retry_job};
 pub use claim::{CLAIM_LIMIT, Claim, ClaimFilter, claim, holds, next_due};
 pub use dirty_files::{DirtyFile, dirty_files, drop_dirty, saved_files};
-pub use enqueue::{SyncRequest, Ticket, enqueue_rebuild, enqueue_sync};
+pub use enqueue::{SyncRequest, Ticket, enqueue_model_change, enqueue_rebuild, enqueue_sync};
 pub use error::{QueueError, Result};
 pub use lane::{JobKind, Lane, Priority, SHARDS, shard_of};
 pub use mark_dirty::{Debounce, SAVED_BY_HAND_LIMIT, WAITING_SAVES_LIMIT, mark_dirty, mark_dirty_from_sync};

@@ -45,7 +45,10 @@ pub async fn settle_many(pool: &PgPool, runs: &[Succeeded<'_>]) -> Result<Vec<Se
 
 /// Whether the end of the claim's run concerns its own lane only.
 pub(crate) fn is_plain(claim: &Claim) -> bool {
-    matches!(claim.lane.kind, JobKind::IndexFiles | JobKind::RebuildVectorIndex)
+    matches!(
+        claim.lane.kind,
+        JobKind::IndexFiles | JobKind::RebuildVectorIndex | JobKind::ChangeModel
+    )
 }
 
 /// Settles, by lane, those whose lease stands and whose row is free.

@@ -137,9 +137,9 @@ pub enum RegistryError {
         /// The database that is gone.
         database: String,
     },
-    /// Use the pinned model, or create a project for the other one.
+    /// Use the pinned model, or change the project's model.
     #[error(
-        "project {project} holds embeddings of {pinned}, but {offered} was offered; configure the pinned model or use another project"
+        "project {project} holds embeddings of {pinned}, but {offered} was offered; configure the pinned model, or change the project's with `quarry project model`"
     )]
     EmbeddingMismatch {
         /// The project's name.

@@ -1,6 +1,6 @@
 //! Pins a project to one embedding model: gives the vector column its dimension and notes the model in the registry.
 //! Hands back the project as pinned, or the mismatch that says what to do.
-//! Never converts vectors that are stored: another model is another project.
+//! Never converts vectors that are stored: another model's are made beside them, see shared/codebase/src/model_change.
 
 use sqlx::{PgPool, Postgres, Transaction};
 
@@ -50,6 +50,28 @@ impl Registry {
             "pinned project {} to {offered}", project.name
         );
         Ok(project)
+    }
+}
+
+impl Registry {
+    /// Notes that the project's database holds vectors of another model now. Which model that is, the database says; this is
+    /// what people are shown.
+    pub async fn follow_embedding(
+        &self,
+        project: &Project,
+        model: &str,
+        dimensions: u32,
+    ) -> Result<Project, RegistryError> {
+        let offered = check(model, dimensions)?;
+        if project.embedding.as_ref() == Some(&offered) {
+            return Ok(project.clone());
+        }
+        tracing::info!(
+            project.id = %project.id, model, dimensions,
+            "project {} has embeddings of {offered} now", project.name
+        );
+        self.replace_embedding(project.id, model, dimensions.cast_signed())
+            .await
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod branches;
+mod changing_models;
 mod checking;
 mod configuration;
 mod embedded;

@@ -64,6 +64,9 @@ async fn replayed_edits_and_crashes_leave_the_index_that_a_fresh_one_is() {
     let mut replay = Replay::begin(seed).await;
     for step in 1..=steps {
         replay.step(step).await;
+        if step.is_multiple_of(WHOLE_EVERY) {
+            eprintln!("{step} of {steps} steps are equal");
+        }
     }
 }
 

@@ -187,6 +187,8 @@ pub(super) enum Project {
     },
     /// Limit how many jobs of a project run at a time, by all workers together
     Limit(super::project_limit::Arguments),
+    /// Show which model a project is embedded with, or embed it anew with another one
+    Model(super::project_model::Arguments),
     /// Give a project another name; its database stays
     Rename { name: String, new_name: String },
     /// Drop a project and its database

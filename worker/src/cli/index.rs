@@ -206,7 +206,7 @@ pub(super) async fn work_until(
         true => Some(start_runner(session, registry, located, &stop)?),
         false => None,
     };
-    let waiting = wait(registry, ticket, &located.repository.root);
+    let waiting = wait_for_ticket(registry, ticket, &located.repository.root);
     tokio::pin!(waiting, given_up);
     let waited = loop {
         tokio::select! {
@@ -252,7 +252,8 @@ async fn left_alone(registry: &Registry, ticket: Uuid) -> Result<()> {
     Ok(())
 }
 
-async fn wait(registry: &Registry, ticket: Uuid, name: &str) -> Result<()> {
+/// Waits for a ticket and shows how far it has come.
+pub(super) async fn wait_for_ticket(registry: &Registry, ticket: Uuid, name: &str) -> Result<()> {
     let started = Instant::now();
     let mut bar = ProgressBar::new(Path::new(name));
     loop {

@@ -17,6 +17,7 @@ mod place;
 mod progress_bar;
 mod project;
 mod project_limit;
+mod project_model;
 mod psql;
 mod repository;
 mod search;

@@ -104,5 +104,6 @@ fn stage_of(status: &TicketStatus) -> &'static str {
         Some(JobKind::IndexFiles) => "indexing",
         Some(JobKind::RebuildVectorIndex) => "building the vector index",
         Some(JobKind::RemoveRepository) => "removing",
+        Some(JobKind::ChangeModel) => "embedding anew",
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::arguments::Project as Command;
 use super::session::{Session, created_by};
-use super::{output, project_limit, repository};
+use super::{output, project_limit, project_model, repository};
 
 pub(super) async fn run(session: &Session, command: Command) -> Result<()> {
     let registry = session.registry().await?;
@@ -43,6 +43,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Result<()> {
         }
         Command::List { json } => list(&registry, json).await,
         Command::Show { name, json } => show(&registry, &name, json).await,
+        Command::Model(model) => project_model::run(session, &registry, model).await,
         Command::Limit(limit) => project_limit::run(&registry, limit).await,
         Command::Rename { name, new_name } => {
             let project = registry.project(&ProjectName::parse(&name)?).await?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use quarry_codebase::{Freshness, Hit, Pending, SearchMode, SearchRequest};
+use quarry_codebase::{Degraded, Freshness, Hit, Pending, SearchMode, SearchRequest};
 use quarry_registry::{PgPool, Project, Registry};
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use super::changed_on_disk::{Changed, changed_on_disk};
 use super::freshen::freshen;
 
 use super::place::Place;
+use super::project_model::stored_model;
 use super::session::Session;
 use super::{index, output};
 
@@ -102,22 +103,7 @@ async fn search(
         Mode::Lexical => SearchMode::Lexical,
         Mode::Symbol => SearchMode::Symbol,
     };
-    let mut notes = Vec::new();
-    let query_vector = match mode {
-        SearchMode::Hybrid | SearchMode::Semantic => {
-            let embedding = session.context(registry.clone())?.embedding;
-            let pinned = project.embedding.as_ref().map(|pinned| pinned.model.as_str());
-            embedding
-                .query_vector(pinned, &command.query)
-                .await
-                .map_err(|reason| notes.push(reason))
-                .ok()
-        }
-        SearchMode::Lexical | SearchMode::Symbol => None,
-    };
-    let wants_vector = query_vector.is_some();
-    let request = SearchRequest {
-        query_vector,
+    let mut request = SearchRequest {
         repository_ids: repository.into_iter().collect(),
         path_glob: command.path.clone(),
         language: command.language.clone(),
@@ -126,11 +112,26 @@ async fn search(
         mode,
         ..SearchRequest::new(&command.query)
     };
-    let outcome = quarry_codebase::search(database, &request).await?;
-    if wants_vector {
-        notes.extend(outcome.degraded.iter().map(ToString::to_string));
+    let embedding = session.context(registry.clone())?.embedding;
+    loop {
+        let mut notes = Vec::new();
+        if matches!(mode, SearchMode::Hybrid | SearchMode::Semantic) {
+            request.query_model = stored_model(project, database).await?;
+            let vector = embedding
+                .query_vector(request.query_model.as_deref(), &command.query)
+                .await;
+            request.query_vector = vector.map_err(|reason| notes.push(reason)).ok();
+        }
+        let outcome = quarry_codebase::search(database, &request).await?;
+        // The project was switched to another model between the two: that happens once.
+        if outcome.degraded.contains(&Degraded::OtherModel) {
+            continue;
+        }
+        if request.query_vector.is_some() {
+            notes.extend(outcome.degraded.iter().map(ToString::to_string));
+        }
+        return Ok((outcome.hits, notes));
     }
-    Ok((outcome.hits, notes))
 }
 
 fn is_changed(hit: &Hit, changed: &Changed) -> Option<bool> {

@@ -1,13 +1,14 @@
 //! `quarry status`: freshness, queue, workers and index health. Starts nothing that is not running.
 
 use anyhow::Result;
-use quarry_codebase::{Freshness, Repository, VectorIndexHealth};
+use quarry_codebase::{Freshness, NextModel, Repository, VectorIndexHealth};
 use quarry_postgres::RunState;
 use quarry_registry::{Project, ProjectName, Registry};
 use serde_json::{Value, json};
 
 use super::arguments::Status;
 use super::output;
+use super::project_model::stored_model;
 use super::search::freshness;
 use super::session::Session;
 
@@ -59,6 +60,7 @@ async fn is_postgres_running(session: &Session) -> Result<bool> {
 struct Standing {
     name: String,
     model: Option<String>,
+    next_model: Option<NextModel>,
     repositories: Vec<RepositoryStanding>,
     index: VectorIndexHealth,
 }
@@ -85,7 +87,8 @@ impl Standing {
         }
         Ok(Standing {
             name: project.name.as_str().to_owned(),
-            model: project.embedding.as_ref().map(|pinned| pinned.model.clone()),
+            model: stored_model(project, &database).await?,
+            next_model: quarry_codebase::embedding_models(&database).await?.next,
             repositories,
             index: quarry_codebase::vector_index_health(&database).await?,
         })
@@ -107,13 +110,17 @@ impl Standing {
         json!({
             "name": self.name,
             "model": self.model,
+            "next_model": self.next_model,
             "repositories": repositories.collect::<Vec<_>>(),
             "vector_index": describe_index(&self.index),
         })
     }
 
     fn print(&self) -> Result<()> {
-        let model = self.model.as_deref().unwrap_or("-");
+        let mut model = self.model.clone().unwrap_or_else(|| "-".to_owned());
+        if let Some(next) = &self.next_model {
+            model.push_str(&format!(", being embedded anew with {}", next.model));
+        }
         output::line(format!("\nproject {} (model {model})", self.name))?;
         for standing in &self.repositories {
             standing.print()?;

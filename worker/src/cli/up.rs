@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Up;
+use super::project_model::stored_model;
 use super::session::{Located, Session};
 use super::{down, index, output, watch};
 use crate::runner::Runner;
@@ -33,10 +34,11 @@ async fn serve(session: &Session, command: Up, stop: CancellationToken) -> Resul
         "embedding model is ready: {}, {} dimensions",
         model.model, model.dimensions
     ));
+    let configured = model.model;
     let runner = Runner::new(context, session.config.worker_concurrency());
     let (working, ended) = (runner.run(stop.clone()), stop.clone());
     let serving = async {
-        let served = serve_repositories(session, &registry, command, &ended).await;
+        let served = serve_repositories(session, &registry, command, &configured, &ended).await;
         ended.cancel();
         served
     };
@@ -48,11 +50,12 @@ async fn serve_repositories(
     session: &Session,
     registry: &Registry,
     command: Up,
+    configured_model: &str,
     stop: &CancellationToken,
 ) -> Result<()> {
     let mut watching = JoinSet::new();
     let served = tokio::select! {
-        begun = index_and_watch(session, registry, command, &mut watching, stop) => begun,
+        begun = index_and_watch(session, registry, command, configured_model, &mut watching, stop) => begun,
         () = stop.cancelled() => Ok(()),
     };
     if served.is_err() {
@@ -68,6 +71,7 @@ async fn index_and_watch(
     session: &Session,
     registry: &Registry,
     command: Up,
+    configured_model: &str,
     watching: &mut JoinSet<Ended>,
     stop: &CancellationToken,
 ) -> Result<()> {
@@ -81,6 +85,15 @@ async fn index_and_watch(
         let located: Located = session
             .locate_or_create(registry, path, command.project.as_deref())
             .await?;
+        let name = located.project.name.as_str();
+        let database = registry.database(&located.project).await?;
+        if let Some(stored) = stored_model(&located.project, &database).await?
+            && stored != configured_model
+        {
+            output::notice(format!(
+                "project {name} stays with the model {stored}; to embed it anew: quarry project model {name} {configured_model}"
+            ));
+        }
         let mut watched = None;
         // The server of a git URL is asked by the worker.
         if located.repository.remote.is_none() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use quarry_queue::Waiting;
 use uuid::Uuid;
 
+use super::change_model::Vectors;
 use super::{Afterwards, JobError, Run};
 use crate::pipeline::{Counts, Pipeline, Share, StageTimes};
 
@@ -22,20 +23,14 @@ pub(super) async fn index_files(run: &Run) -> Result<Afterwards, JobError> {
 async fn index_lane(run: &Run) -> Result<Afterwards, JobError> {
     let source = run.source().await?;
     let repository_id = source.repository.id;
-    let client = run.context.embedding.client().await?;
-    let model = client.probe().await?;
-    let project = run
-        .context
-        .registry
-        .pin_embedding(&run.project, &model.model, model.dimensions)
-        .await?;
+    let Vectors { model, client } = run.vectors().await?;
     let pipeline = Pipeline {
         run,
         repository_id,
         source,
-        database: run.context.registry.database(&project).await?,
+        database: run.database.clone(),
         client,
-        model: model.model,
+        model,
         times: Arc::new(StageTimes::default()),
         share: Share::begin(),
     };

@@ -1,6 +1,7 @@
 //! The kinds of work a worker does, one file each. A job re-reads the truth (tree, stored files, dirty rows), publishes
 //! under its fence and returns what it did. Claims and settles nothing: see runner.rs.
 
+mod change_model;
 mod index_files;
 mod rebuild_vector_index;
 mod remove_repository;
@@ -83,6 +84,8 @@ impl From<CodebaseError> for JobError {
     fn from(error: CodebaseError) -> Self {
         match error {
             CodebaseError::FenceLost { .. } => JobError::LeaseLost,
+            // The next run makes vectors of the model that the project has now.
+            CodebaseError::ModelChanged { .. } => JobError::Stopped,
             other => JobError::Transient(other.into()),
         }
     }
@@ -116,7 +119,12 @@ impl From<WalkError> for JobError {
 
 impl From<EmbeddingError> for JobError {
     fn from(error: EmbeddingError) -> Self {
-        JobError::Transient(error.into())
+        match error {
+            EmbeddingError::NotOffered { .. } => JobError::Permanent(format!(
+                "{error}: configure an endpoint that has it, or change the project's model with `quarry project model`"
+            )),
+            other => JobError::Transient(other.into()),
+        }
     }
 }
 
@@ -135,6 +143,7 @@ pub(crate) async fn run(context: &Context, filter: &Arc<ClaimFilter>, claim: &Cl
         JobKind::SyncRepository => sync_repository::sync_repository(&run).await,
         JobKind::IndexFiles => index_files::index_files(&run).await,
         JobKind::RebuildVectorIndex => rebuild_vector_index::rebuild_vector_index(&run).await,
+        JobKind::ChangeModel => change_model::change_model(&run).await,
         JobKind::RemoveRepository => remove_repository::remove_repository(&run).await,
     };
     Ended {

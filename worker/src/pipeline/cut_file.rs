@@ -3,7 +3,7 @@
 
 use quarry_codebase::{FileStamp, NewChunk, NewFile};
 
-use crate::chunk::{CHUNKER_VERSION, Chunk, chunk};
+use crate::chunk::{CHUNKER_VERSION, chunk};
 use crate::walk::FileText;
 
 /// The longest text sent to an endpoint. Chunks are far below; one giant line would exceed every model's context.
@@ -22,7 +22,7 @@ pub(crate) fn cut_file(path: &str, file: FileText, stamp: Option<FileStamp>) -> 
     let mut chunks = Vec::with_capacity(chunked.chunks.len());
     let mut texts = Vec::with_capacity(chunked.chunks.len());
     for chunk in chunked.chunks {
-        let text = embedded_text(&chunk);
+        let text = embedded_text(chunk.context_before.as_deref(), &chunk.content);
         chunks.push(NewChunk {
             embedding_hash: *blake3::hash(text.as_bytes()).as_bytes(),
             content: chunk.content,
@@ -54,13 +54,13 @@ pub(crate) fn cut_file(path: &str, file: FileText, stamp: Option<FileStamp>) -> 
 
 /// What the model sees of a chunk: its enclosing definitions, then its text. The path is left out on purpose: a file that
 /// moves must not be embedded again.
-fn embedded_text(chunk: &Chunk) -> String {
-    let mut text = String::with_capacity(chunk.content.len() + 128);
-    if let Some(context) = &chunk.context_before {
+pub(crate) fn embedded_text(context_before: Option<&str>, content: &str) -> String {
+    let mut text = String::with_capacity(content.len() + 128);
+    if let Some(context) = context_before {
         text.push_str(context);
         text.push('\n');
     }
-    text.push_str(&chunk.content);
+    text.push_str(content);
     if text.len() > MAX_EMBEDDED_BYTES {
         text.truncate(text.floor_char_boundary(MAX_EMBEDDED_BYTES));
     }

@@ -60,11 +60,14 @@ impl Pipeline<'_> {
                 unknown.push((*hash, text));
             }
         }
-        page.counts.embedded = unknown.len() as u64;
         page.counts.reused = (hashes.len() - unknown.len()) as u64;
-        if !unknown.is_empty() {
+        // Without a client the text is found by its words until the other model is there.
+        if let Some(client) = &self.client
+            && !unknown.is_empty()
+        {
+            page.counts.embedded = unknown.len() as u64;
             let asked: Vec<&str> = unknown.iter().map(|(_, text)| *text).collect();
-            let answers = self.client.embed(&asked).await?;
+            let answers = client.embed(&asked).await?;
             let mut fresh = Vec::with_capacity(answers.len());
             for ((hash, _), answer) in unknown.iter().zip(answers) {
                 match answer {

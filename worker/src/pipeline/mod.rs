@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 pub use self::counts::Counts;
-pub(crate) use self::cut_file::cut_file;
+pub(crate) use self::cut_file::{cut_file, embedded_text};
 pub(crate) use self::share::Share;
 pub use self::stage_times::StageMillis;
 pub(crate) use self::stage_times::{Stage, StageTimes};
@@ -39,8 +39,9 @@ pub(crate) struct Pipeline<'run> {
     pub(crate) repository_id: Uuid,
     pub(crate) source: Source,
     pub(crate) database: PgPool,
-    pub(crate) client: EmbeddingClient,
-    /// Name of the model the client asks for.
+    /// None: the model is not offered any more, and another one is about to take its place.
+    pub(crate) client: Option<EmbeddingClient>,
+    /// The model whose vectors the project holds.
     pub(crate) model: String,
     pub(crate) times: Arc<StageTimes>,
     pub(crate) share: Share,

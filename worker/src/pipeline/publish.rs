@@ -52,8 +52,15 @@ impl Pipeline<'_> {
         if !batch.files.is_empty() || !batch.removed.is_empty() {
             let started = Instant::now();
             let fence = self.run.fence();
-            quarry_codebase::replace_files(&self.database, &fence, self.repository_id, batch.files, &batch.removed)
-                .await?;
+            quarry_codebase::replace_files_of_model(
+                &self.database,
+                &fence,
+                &self.model,
+                self.repository_id,
+                batch.files,
+                &batch.removed,
+            )
+            .await?;
             self.times.add_since(Stage::Store, started);
         }
         self.run.count(&batch.counts);

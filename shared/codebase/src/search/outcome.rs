@@ -82,6 +82,8 @@ pub enum Degraded {
         /// The dimension of the query's.
         query: u32,
     },
+    /// Words only: the project was switched to another model after the query got its vector. Ask again.
+    OtherModel,
     /// Words only: no model is pinned, so no chunk has a vector.
     NoStoredVectors,
     /// Right but slow: every vector was compared, because no vector index stands yet.
@@ -99,6 +101,9 @@ impl fmt::Display for Degraded {
                 formatter,
                 "lexical only: the query's vector has {query} dimensions, the project stores {stored}"
             ),
+            Degraded::OtherModel => {
+                formatter.write_str("lexical only: the project has just been given another model, ask again")
+            }
             Degraded::NoStoredVectors => formatter.write_str("lexical only: the project has no vectors yet"),
             Degraded::ExactScan { chunks } => {
                 write!(

@@ -64,6 +64,8 @@ pub struct SearchRequest {
     pub text: String,
     /// The query's vector, made by the project's model. Without one the answer is lexical and says so.
     pub query_vector: Option<Vec<f32>>,
+    /// The model that made the vector: vectors of another one are not compared with it. None: the project's, for certain.
+    pub query_model: Option<String>,
     /// The dimension that the caller believes the project's vectors to have; a vector of another one is not used.
     pub expected_dimensions: Option<u32>,
     /// Only these repositories; empty = all of the project's.
@@ -89,6 +91,7 @@ impl SearchRequest {
         SearchRequest {
             text: text.into(),
             query_vector: None,
+            query_model: None,
             expected_dimensions: None,
             repository_ids: Vec::new(),
             path_glob: None,

@@ -20,6 +20,7 @@ use super::vectors::{Nearest, nearest};
 use crate::CodebaseError;
 use crate::chunk_rows;
 use crate::lexical::{self, LexicalCandidates, Scored};
+use crate::model_change::stored_model;
 
 /// Candidates by words: those beyond would have to gain 200 places by meaning, and then they are vector candidates.
 const LEXICAL_CANDIDATES: usize = 200;
@@ -177,9 +178,16 @@ async fn usable_vector<'a>(
     let Some(vector) = request.query_vector.as_deref() else {
         return Ok((None, vec![Degraded::NoQueryVector]));
     };
-    let Some(stored) = chunk_rows::dimensions(connection).await? else {
+    let Some(stored) = chunk_rows::dimensions(&mut *connection).await? else {
         return Ok((None, vec![Degraded::NoStoredVectors]));
     };
+    if let Some(asked) = &request.query_model
+        && stored_model(&mut *connection)
+            .await?
+            .is_some_and(|stored| stored != *asked)
+    {
+        return Ok((None, vec![Degraded::OtherModel]));
+    }
     let query = u32::try_from(vector.len()).unwrap_or(u32::MAX);
     if query != stored || request.expected_dimensions.is_some_and(|expected| expected != stored) {
         return Ok((None, vec![Degraded::WrongDimension { stored, query }]));

@@ -47,6 +47,30 @@ impl Registry {
         row.ok_or(RegistryError::UnknownProjectId(project.id))?.parse()
     }
 
+    /// Notes another model than the one that was pinned.
+    pub(crate) async fn replace_embedding(
+        &self,
+        id: ProjectId,
+        model: &str,
+        dimensions: i32,
+    ) -> Result<Project, RegistryError> {
+        let row = sqlx::query_as!(
+            ProjectRow,
+            "update projects
+            set embedding_model = $2, embedding_dimensions = $3
+            where id = $1 and state = 'ready' and embedding_model is not null
+            returning id, name, database_name, description, state, embedding_model, embedding_dimensions,
+                created_at, updated_at, created_by",
+            id.0,
+            model,
+            dimensions,
+        )
+        .fetch_optional(self.pool())
+        .await
+        .map_err(doing("note the project's other model"))?;
+        row.ok_or(RegistryError::UnknownProjectId(id))?.parse()
+    }
+
     /// Reserves the name: the first step of creating a project.
     pub(crate) async fn insert_creating(
         &self,

@@ -1,6 +1,6 @@
--- Makes the project's rebuild ready. Always writes: rebuilds are asked for once per bulk load, not once per save.
+-- Makes a lane of the whole project ready. Always writes: these are asked for once per bulk load, not once per save.
 insert into jobs as lane (project_id, repository_id, kind, shard, state, priority, dirty_generation, waiting_since)
-select id, null, 'rebuild_vector_index', 0, 'ready', $2, 1, statement_timestamp()
+select id, null, $3, 0, 'ready', $2, 1, statement_timestamp()
 from projects
 where id = $1
 on conflict on constraint one_row_per_lane do update set
