@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use quarry_codebase::{Fence, NewChunk, NewFile, ensure_repository, mark_completed, raise_fence, replace_files};
+use quarry_codebase::{
+    Definitions, Fence, NewChunk, NewFile, ensure_repository, mark_completed, raise_fence, replace_files,
+};
 use quarry_postgres::testing::{TestDatabase, test_database};
 use quarry_registry::{Project, ProjectName, Registry, RegistryOptions};
 
@@ -75,6 +77,7 @@ fn file(setup: &Setup, path: &str, chunks: &[(Option<&str>, &str)]) -> NewFile {
             symbol: symbol.map(str::to_owned),
             symbol_kind: symbol.map(|_| "function".to_owned()),
             defines: symbol.iter().map(ToString::to_string).collect(),
+            uses: Vec::new(),
             context_before: None,
             context_after: None,
             embedding_hash: *blake3::hash(text.as_bytes()).as_bytes(),
@@ -92,6 +95,7 @@ fn file(setup: &Setup, path: &str, chunks: &[(Option<&str>, &str)]) -> NewFile {
         file_type: Some("rs".to_owned()),
         line_count: i32::try_from(text.lines().count()).unwrap(),
         chunker_version: 1,
+        definitions: Definitions::default(),
         chunks,
     }
 }

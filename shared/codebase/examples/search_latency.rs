@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use pgvector::Vector;
 use quarry_codebase::{
-    Fence, NewChunk, NewFile, RebuildMode, Rebuilt, SearchMode, SearchRequest, SearchTimings, ensure_repository,
-    merge_segments, raise_fence, rebuild_vector_index, replace_files, search,
+    Definitions, Fence, NewChunk, NewFile, RebuildMode, Rebuilt, SearchMode, SearchRequest, SearchTimings,
+    ensure_repository, merge_segments, raise_fence, rebuild_vector_index, replace_files, search,
 };
 use quarry_postgres::testing::test_database;
 use sqlx::postgres::PgPoolOptions;
@@ -155,6 +155,7 @@ fn chunked(path: &str, text: &str, round: u64) -> NewFile {
         file_type: Some("rs".to_owned()),
         line_count: i32::try_from(lines.len()).unwrap(),
         chunker_version: 1,
+        definitions: Definitions::default(),
         chunks,
     }
 }
@@ -170,6 +171,7 @@ fn chunk(path: &str, lines: &[&str], before: usize, round: u64) -> NewChunk {
         symbol: names.first().cloned(),
         symbol_kind: names.first().map(|_| "function".to_owned()),
         defines: names,
+        uses: Vec::new(),
         context_before: None,
         context_after: None,
         embedding_hash: *own.as_bytes(),

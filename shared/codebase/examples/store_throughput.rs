@@ -10,7 +10,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use quarry_codebase::{
-    Fence, NewChunk, NewFile, Replaced, Spent, ensure_repository, raise_fence, remove_repository, replace_files,
+    Definitions, Fence, NewChunk, NewFile, Replaced, Spent, ensure_repository, raise_fence, remove_repository,
+    replace_files,
 };
 use quarry_postgres::testing::test_database;
 use sqlx::postgres::PgPoolOptions;
@@ -236,6 +237,7 @@ fn made_up_files(count: usize) -> Vec<NewFile> {
                 file_type: Some("rs".to_owned()),
                 line_count: 360,
                 chunker_version: 1,
+                definitions: Definitions::default(),
                 chunks,
             }
         })
@@ -272,6 +274,7 @@ fn made_up_chunk(random: &mut Numbers, words: &[String], file: usize, position: 
         symbol: Some(name.clone()),
         symbol_kind: Some("function".to_owned()),
         defines: vec![name],
+        uses: Vec::new(),
         context_before: Some(format!("impl {} {{", random.pick(words))),
         context_after: None,
         embedding_error: None,

@@ -11,6 +11,7 @@ select
     chunk.symbol,
     chunk.symbol_kind,
     chunk.defines,
+    chunk.uses,
     chunk.context_before,
     chunk.context_after,
     chunk.embedding_hash,

@@ -10,6 +10,7 @@ select
     symbol,
     symbol_kind,
     defines,
+    uses,
     context_before,
     context_after,
     embedding_hash,

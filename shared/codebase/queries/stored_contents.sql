@@ -12,7 +12,8 @@ select
     line_count,
     chunk_count,
     chunker_version,
-    indexed_at
+    indexed_at,
+    (select outline from codebase.file_outlines where file_id = files.id) as outline
 from codebase.files
 where repository_id = $1
 and replace(path, '/', E'\x01') > $2::text collate "C"

@@ -2,9 +2,11 @@
 //! file are the same, and each one left alone spares a dead vector, a tombstone and an entry of every index.
 //! Never touches the database.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 use crate::new_file::NewChunk;
+use crate::symbols::encode_uses;
 
 /// A stored chunk, without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,7 @@ pub(crate) struct Described<'a> {
     pub(crate) symbol: Option<&'a str>,
     pub(crate) symbol_kind: Option<&'a str>,
     pub(crate) defines: &'a [String],
+    pub(crate) uses: Option<Cow<'a, [u8]>>,
     pub(crate) context_before: Option<&'a str>,
     pub(crate) context_after: Option<&'a str>,
     pub(crate) embedding_hash: &'a [u8],
@@ -93,6 +96,7 @@ impl<'a> Described<'a> {
             symbol: chunk.symbol.as_deref(),
             symbol_kind: chunk.symbol_kind.as_deref(),
             defines: &chunk.defines,
+            uses: encode_uses(&chunk.uses).map(Cow::Owned),
             context_before: chunk.context_before.as_deref(),
             context_after: chunk.context_after.as_deref(),
             embedding_hash: &chunk.embedding_hash,
@@ -122,6 +126,7 @@ impl<'a> Described<'a> {
         ] {
             field(text.map(str::as_bytes));
         }
+        field(self.uses.as_deref());
         field(Some(self.embedding_hash));
         field(Some(&[u8::from(self.has_embedding)]));
         for name in self.defines {

@@ -1,6 +1,7 @@
 //! The rows of chunks as a publication reads, deletes, moves and writes them. New ones go in by binary `COPY`.
 //! Never decides which those are: see chunk_changes.rs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use futures::TryStreamExt;
@@ -11,6 +12,7 @@ use crate::CodebaseError;
 use crate::chunk_changes::{Described, MovedChunk, StoredChunk, StoredChunks};
 use crate::copy::BinaryCopy;
 use crate::new_file::{NewChunk, NewFile};
+use crate::symbols::encode_uses;
 
 /// The stored chunks of these files, by path. Texts stream through: only their fingerprints stay.
 pub(crate) async fn stored_chunks(
@@ -31,6 +33,7 @@ pub(crate) async fn stored_chunks(
             symbol: row.symbol.as_deref(),
             symbol_kind: row.symbol_kind.as_deref(),
             defines: &row.defines,
+            uses: row.uses.as_deref().map(Cow::Borrowed),
             context_before: row.context_before.as_deref(),
             context_after: row.context_after.as_deref(),
             embedding_hash: &row.embedding_hash,
@@ -127,9 +130,9 @@ pub(crate) async fn reserve_numbers(connection: &mut PgConnection, count: usize)
 
 const COPY_CHUNKS: &str = "copy codebase.code_chunks (
     id, number, repository_id, file_path, file_type, language, content, start_line, end_line,
-    symbol, symbol_kind, defines, embedding, embedding_error, embedding_hash, context_before, context_after
+    symbol, symbol_kind, defines, uses, embedding, embedding_error, embedding_hash, context_before, context_after
 ) from stdin (format binary)";
-const COPIED_COLUMNS: i16 = 17;
+const COPIED_COLUMNS: i16 = 18;
 
 /// Writes new chunks; each comes with its file and its number.
 pub(crate) async fn copy_chunks<'a>(
@@ -153,6 +156,7 @@ pub(crate) async fn copy_chunks<'a>(
         row.optional_text(chunk.symbol.as_deref());
         row.optional_text(chunk.symbol_kind.as_deref());
         row.text_array(&chunk.defines);
+        row.optional_bytea(encode_uses(&chunk.uses).as_deref());
         match embedding {
             Ok(vector) => {
                 row.vector(vector);

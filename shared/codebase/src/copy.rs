@@ -102,15 +102,19 @@ impl Block {
         self.bytes.put_slice(value);
     }
 
+    pub(crate) fn optional_bytea(&mut self, value: Option<&[u8]>) {
+        match value {
+            Some(value) => self.bytea(value),
+            None => self.null(),
+        }
+    }
+
     pub(crate) fn text(&mut self, value: &str) {
         self.bytea(value.as_bytes());
     }
 
     pub(crate) fn optional_text(&mut self, value: Option<&str>) {
-        match value {
-            Some(value) => self.text(value),
-            None => self.null(),
-        }
+        self.optional_bytea(value.map(str::as_bytes));
     }
 
     pub(crate) fn text_array(&mut self, values: &[String]) {

@@ -23,6 +23,7 @@ mod remove_repository;
 mod replace_files;
 mod repositories;
 mod search;
+mod symbols;
 mod tokenize;
 mod vector_index;
 
@@ -56,6 +57,10 @@ pub use repositories::{
 pub use search::{
     CandidateCounts, Degraded, Elsewhere, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchOutcome, SearchRequest,
     SearchTimings, VectorScan, search,
+};
+pub use symbols::{
+    Definition, Definitions, FileOutline, NameMatch, NameSeparator, NameUse, OutlineEntry, SymbolDefinition,
+    SymbolKind, SymbolOutcome, SymbolRequest, SymbolUse, UseRole, file_outline, find_symbol,
 };
 pub use vector_index::{
     Decision, IndexAdvice, IndexInUse, RebuildMode, RebuildReason, Rebuilt, VectorIndexHealth, rebuild_vector_index,

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use crate::CodebaseError;
 use crate::file_stamp::FileStamp;
+use crate::symbols::{Definitions, NameUse};
 
 /// A file that was read and chunked. Its chunks tile it, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub struct NewFile {
     pub line_count: i32,
     /// Which rules cut it: a file that older ones cut is stale.
     pub chunker_version: i16,
+    /// What the file defines.
+    pub definitions: Definitions,
     /// None for an empty file.
     pub chunks: Vec<NewChunk>,
 }
@@ -45,6 +48,8 @@ pub struct NewChunk {
     pub symbol_kind: Option<String>,
     /// Names of the definitions that start in the chunk.
     pub defines: Vec<String>,
+    /// Where its text uses names, ascending.
+    pub uses: Vec<NameUse>,
     /// What stands above it and explains it.
     pub context_before: Option<String>,
     /// What stands below it and explains it.
@@ -89,6 +94,14 @@ pub(crate) fn check_batch(files: &[NewFile], removed: &[String], dimensions: Opt
 fn check_file(file: &NewFile, dimensions: Option<u32>) -> Result<(), CodebaseError> {
     if file.path.is_empty() || file.path.contains('\0') {
         return Err(invalid(&file.path, "its path is empty or holds a zero byte"));
+    }
+    if file
+        .definitions
+        .list
+        .iter()
+        .any(|definition| definition.name.contains('\0'))
+    {
+        return Err(invalid(&file.path, "the name of a definition holds a zero byte"));
     }
     for chunk in &file.chunks {
         let lines_fit =

@@ -163,7 +163,7 @@ pub async fn chunk_by_id(pool: &PgPool, id: Uuid) -> Result<ChunkText, CodebaseE
 }
 
 /// Names the files that may have been meant: the same file name elsewhere, or the path in another case.
-async fn not_indexed(
+pub(crate) async fn not_indexed(
     connection: &mut PgConnection,
     repository_id: Uuid,
     path: &str,

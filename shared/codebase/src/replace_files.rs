@@ -1,4 +1,4 @@
-//! Publishes what a lane read: files, chunks and lexical segment appear in one transaction, under the lane's fence, or not
+//! Publishes what a lane read: files, outlines, chunks and lexical segment appear in one transaction, under the lane's fence, or not
 //! at all. Compares with what is stored first, so that a save writes only the chunks that changed.
 //! Never reads the disk and never embeds: what takes long is done before the transaction opens, or beside it.
 
@@ -17,6 +17,7 @@ use crate::lexical::{self, Document, Segment};
 use crate::model_change::hold_stored_model;
 use crate::new_file::{NewFile, check_batch};
 use crate::publication::{Publication, compare, start_segment};
+use crate::symbols;
 
 /// What a publication did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct Replaced {
 pub struct Spent {
     /// Comparing with what is stored.
     pub compare: Duration,
-    /// Fence, file rows and deletions.
+    /// Fence, rows of files and their outlines, deletions.
     pub files: Duration,
     /// Writing the chunks.
     pub chunks: Duration,
@@ -143,6 +144,13 @@ async fn write(
         .partition(|file| stamps.contains_key(&file.path));
     file_rows::update_files(connection, repository_id, known.into_iter()).await?;
     let new_ids = file_rows::insert_files(connection, repository_id, new.into_iter()).await?;
+    let id_of = |file: &NewFile| {
+        stamps
+            .get(&file.path)
+            .map_or_else(|| new_ids[&file.path], |stamp| stamp.id)
+    };
+    let outlines = publication.files.iter().map(|file| (id_of(file), &file.definitions));
+    symbols::store_outlines(connection, outlines).await?;
     replaced.spent.files = clock.lap();
 
     chunk_rows::move_chunks(connection, &publication.moved).await?;
@@ -160,9 +168,7 @@ async fn write(
     replaced.spent.await_segment = clock.lap();
     let document = |((file, _), number): ((&NewFile, _), i64)| Document {
         number,
-        file_id: stamps
-            .get(&file.path)
-            .map_or_else(|| new_ids[&file.path], |stamp| stamp.id),
+        file_id: id_of(file),
     };
     let documents: Vec<Document> = numbered().map(document).collect();
     lexical::store_segment(connection, repository_id, &segment, &documents).await?;

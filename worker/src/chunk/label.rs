@@ -3,9 +3,12 @@
 
 use std::ops::Range;
 
+use quarry_codebase::{NameSeparator, NameUse};
+
 use super::definition_rules::{is_function, is_scope};
 use super::language::Language;
 use super::lines::Lines;
+use super::names::unqualified;
 use super::outline::{Definition, Outline};
 use super::{Chunk, to_u32};
 
@@ -19,7 +22,7 @@ pub(super) fn label(
     sections: &[Range<usize>],
     language: Option<&'static Language>,
 ) -> Vec<Chunk> {
-    let separator = language.map_or(".", Language::separator);
+    let separator = language.map_or(NameSeparator::Dot, Language::separator).as_str();
     let chunks = sections.iter().map(|section| {
         let first_code = first_code_line(lines, outline, section);
         let around = enclosing(outline, first_code);
@@ -31,6 +34,7 @@ pub(super) fn label(
             symbol: about.map(|index| qualified(outline, index, separator)),
             symbol_kind: about.map(|index| outline.definitions[index].kind),
             defines: defines(outline, section),
+            uses: uses(lines, outline, section),
             context_before: context_before(lines, outline, section, &around),
             context_after: context_after(lines, outline, section),
         }
@@ -100,10 +104,15 @@ fn defines(outline: &Outline, section: &Range<usize>) -> Vec<String> {
     names
 }
 
-/// `claim` of `Queue::claim`, `new` of `Vector.new`; operators and destructors keep their signs.
-fn unqualified(name: &str) -> &str {
-    let last = name.rsplit("::").next().unwrap_or(name);
-    last.rsplit('.').next().filter(|part| !part.is_empty()).unwrap_or(last)
+fn uses(lines: &Lines<'_>, outline: &Outline, section: &Range<usize>) -> Vec<NameUse> {
+    let (start, end) = (lines.start(section.start), lines.start(section.end));
+    let before = |offset: usize| outline.uses.partition_point(|(used_at, _)| *used_at < offset);
+    let inside = &outline.uses[before(start)..before(end)];
+    let relative = inside.iter().map(|(offset, role)| NameUse {
+        offset: to_u32(offset - start),
+        role: *role,
+    });
+    relative.collect()
 }
 
 pub(super) fn qualified(outline: &Outline, index: usize, separator: &str) -> String {

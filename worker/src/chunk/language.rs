@@ -3,6 +3,8 @@
 
 use std::sync::OnceLock;
 
+use quarry_codebase::NameSeparator;
+
 use super::definition_rules::{self as rules, DefinitionRule};
 use super::outline::Grammar;
 
@@ -26,7 +28,7 @@ pub(super) struct CodeSyntax {
     pub(super) load: fn() -> tree_sitter::Language,
     pub(super) definitions: &'static [DefinitionRule],
     /// Stands between a name and its parent's.
-    pub(super) separator: &'static str,
+    pub(super) separator: NameSeparator,
     /// Loading a grammar's tables takes a while, and each is used for thousands of files.
     pub(super) grammar: OnceLock<Grammar>,
 }
@@ -47,11 +49,11 @@ impl Language {
     }
 
     /// Stands between a name and its parent's in a qualified symbol.
-    pub(super) fn separator(&self) -> &'static str {
+    pub(super) fn separator(&self) -> NameSeparator {
         match &self.syntax {
             Syntax::Code(code) => code.separator,
-            Syntax::Markdown => " > ",
-            Syntax::Plain => ".",
+            Syntax::Markdown => NameSeparator::Arrow,
+            Syntax::Plain => NameSeparator::Dot,
         }
     }
 }
@@ -136,7 +138,7 @@ fn by_first_line(text: &str) -> Option<&'static Language> {
 }
 
 macro_rules! code {
-    ($name:literal, $extensions:expr, $names:expr, $interpreters:expr, $grammar:expr, $rules:expr, $separator:literal) => {
+    ($name:literal, $extensions:expr, $names:expr, $interpreters:expr, $grammar:expr, $rules:expr, $separator:ident) => {
         Language {
             name: $name,
             extensions: &$extensions,
@@ -145,7 +147,7 @@ macro_rules! code {
             syntax: Syntax::Code(CodeSyntax {
                 load: || $grammar.into(),
                 definitions: $rules,
-                separator: $separator,
+                separator: NameSeparator::$separator,
                 grammar: OnceLock::new(),
             }),
         }
@@ -166,37 +168,37 @@ macro_rules! text {
 
 #[rustfmt::skip] // a table: one language a line
 static LANGUAGES: [Language; 76] = [
-    code!("rust", ["rs"], [], ["rust-script"], tree_sitter_rust::LANGUAGE, rules::RUST, "::"),
-    code!("python", ["py", "pyi", "pyw"], ["sconstruct", "sconscript", "wscript"], ["python", "pypy"], tree_sitter_python::LANGUAGE, rules::PYTHON, "."),
-    code!("javascript", ["js", "mjs", "cjs", "jsx"], ["jakefile"], ["node", "deno", "bun"], tree_sitter_javascript::LANGUAGE, rules::JAVASCRIPT, "."),
-    code!("typescript", ["ts", "mts", "cts"], [], ["ts-node", "tsx"], tree_sitter_typescript::LANGUAGE_TYPESCRIPT, rules::JAVASCRIPT, "."),
-    code!("tsx", ["tsx"], [], [], tree_sitter_typescript::LANGUAGE_TSX, rules::JAVASCRIPT, "."),
-    code!("go", ["go"], [], [], tree_sitter_go::LANGUAGE, rules::GO, "."),
-    code!("java", ["java"], [], [], tree_sitter_java::LANGUAGE, rules::JAVA, "."),
-    code!("c", ["c", "h"], [], ["tcc"], tree_sitter_c::LANGUAGE, rules::C, "::"),
-    code!("cpp", ["cpp", "cc", "cxx", "c++", "hpp", "hh", "hxx", "h++", "ipp", "tpp", "inl", "cu", "cuh", "ino"], [], [], tree_sitter_cpp::LANGUAGE, rules::C, "::"),
-    code!("csharp", ["cs", "csx"], [], [], tree_sitter_c_sharp::LANGUAGE, rules::CSHARP, "."),
-    code!("ruby", ["rb", "rake", "gemspec", "ru", "podspec"], ["rakefile", "gemfile", "podfile", "fastfile", "vagrantfile", "brewfile"], ["ruby", "jruby"], tree_sitter_ruby::LANGUAGE, rules::RUBY, "::"),
-    code!("php", ["php", "phtml", "php5"], [], ["php"], tree_sitter_php::LANGUAGE_PHP, rules::PHP, "::"),
-    code!("scala", ["scala", "sc", "sbt"], [], ["scala"], tree_sitter_scala::LANGUAGE, rules::SCALA, "."),
-    code!("swift", ["swift"], [], ["swift"], tree_sitter_swift::LANGUAGE, rules::SWIFT, "."),
-    code!("kotlin", ["kt", "kts"], [], ["kotlin"], tree_sitter_kotlin_ng::LANGUAGE, rules::KOTLIN, "."),
-    code!("bash", ["sh", "bash", "zsh", "ksh", "bats"], [".bashrc", ".bash_profile", ".profile", ".zshrc", "pkgbuild", "apkbuild"], ["sh", "bash", "zsh", "dash", "ksh"], tree_sitter_bash::LANGUAGE, rules::BASH, "."),
-    code!("html", ["html", "htm", "xhtml"], [], [], tree_sitter_html::LANGUAGE, rules::NONE, "."),
-    code!("css", ["css"], [], [], tree_sitter_css::LANGUAGE, rules::NONE, "."),
-    code!("json", ["json", "jsonc", "json5", "geojson", "webmanifest"], [".babelrc", ".eslintrc", ".prettierrc", "composer.lock"], [], tree_sitter_json::LANGUAGE, rules::NONE, "."),
-    code!("lua", ["lua", "rockspec"], [], ["lua", "luajit"], tree_sitter_lua::LANGUAGE, rules::LUA, "."),
-    code!("haskell", ["hs"], [], ["runhaskell", "stack"], tree_sitter_haskell::LANGUAGE, rules::HASKELL, "."),
-    code!("elixir", ["ex", "exs"], [], ["elixir"], tree_sitter_elixir::LANGUAGE, rules::ELIXIR, "."),
-    code!("zig", ["zig", "zon"], [], [], tree_sitter_zig::LANGUAGE, rules::ZIG, "."),
-    code!("toml", ["toml"], ["pipfile"], [], tree_sitter_toml_ng::LANGUAGE, rules::TOML, "."),
-    code!("yaml", ["yaml", "yml"], [".clang-format", ".clang-tidy"], [], tree_sitter_yaml::LANGUAGE, rules::NONE, "."),
-    code!("sql", ["sql", "ddl", "psql"], [], [], tree_sitter_sequel::LANGUAGE, rules::SQL, "."),
-    code!("ocaml", ["ml"], [], ["ocaml"], tree_sitter_ocaml::LANGUAGE_OCAML, rules::OCAML, "."),
-    code!("ocaml_interface", ["mli"], [], [], tree_sitter_ocaml::LANGUAGE_OCAML_INTERFACE, rules::OCAML, "."),
-    code!("julia", ["jl"], [], ["julia"], tree_sitter_julia::LANGUAGE, rules::JULIA, "."),
-    code!("dart", ["dart"], [], ["dart"], tree_sitter_dart::LANGUAGE, rules::DART, "."),
-    code!("r", ["r"], [".rprofile"], ["rscript"], tree_sitter_r::LANGUAGE, rules::R, "."),
+    code!("rust", ["rs"], [], ["rust-script"], tree_sitter_rust::LANGUAGE, rules::RUST, Colons),
+    code!("python", ["py", "pyi", "pyw"], ["sconstruct", "sconscript", "wscript"], ["python", "pypy"], tree_sitter_python::LANGUAGE, rules::PYTHON, Dot),
+    code!("javascript", ["js", "mjs", "cjs", "jsx"], ["jakefile"], ["node", "deno", "bun"], tree_sitter_javascript::LANGUAGE, rules::JAVASCRIPT, Dot),
+    code!("typescript", ["ts", "mts", "cts"], [], ["ts-node", "tsx"], tree_sitter_typescript::LANGUAGE_TYPESCRIPT, rules::JAVASCRIPT, Dot),
+    code!("tsx", ["tsx"], [], [], tree_sitter_typescript::LANGUAGE_TSX, rules::JAVASCRIPT, Dot),
+    code!("go", ["go"], [], [], tree_sitter_go::LANGUAGE, rules::GO, Dot),
+    code!("java", ["java"], [], [], tree_sitter_java::LANGUAGE, rules::JAVA, Dot),
+    code!("c", ["c", "h"], [], ["tcc"], tree_sitter_c::LANGUAGE, rules::C, Colons),
+    code!("cpp", ["cpp", "cc", "cxx", "c++", "hpp", "hh", "hxx", "h++", "ipp", "tpp", "inl", "cu", "cuh", "ino"], [], [], tree_sitter_cpp::LANGUAGE, rules::C, Colons),
+    code!("csharp", ["cs", "csx"], [], [], tree_sitter_c_sharp::LANGUAGE, rules::CSHARP, Dot),
+    code!("ruby", ["rb", "rake", "gemspec", "ru", "podspec"], ["rakefile", "gemfile", "podfile", "fastfile", "vagrantfile", "brewfile"], ["ruby", "jruby"], tree_sitter_ruby::LANGUAGE, rules::RUBY, Colons),
+    code!("php", ["php", "phtml", "php5"], [], ["php"], tree_sitter_php::LANGUAGE_PHP, rules::PHP, Colons),
+    code!("scala", ["scala", "sc", "sbt"], [], ["scala"], tree_sitter_scala::LANGUAGE, rules::SCALA, Dot),
+    code!("swift", ["swift"], [], ["swift"], tree_sitter_swift::LANGUAGE, rules::SWIFT, Dot),
+    code!("kotlin", ["kt", "kts"], [], ["kotlin"], tree_sitter_kotlin_ng::LANGUAGE, rules::KOTLIN, Dot),
+    code!("bash", ["sh", "bash", "zsh", "ksh", "bats"], [".bashrc", ".bash_profile", ".profile", ".zshrc", "pkgbuild", "apkbuild"], ["sh", "bash", "zsh", "dash", "ksh"], tree_sitter_bash::LANGUAGE, rules::BASH, Dot),
+    code!("html", ["html", "htm", "xhtml"], [], [], tree_sitter_html::LANGUAGE, rules::NONE, Dot),
+    code!("css", ["css"], [], [], tree_sitter_css::LANGUAGE, rules::NONE, Dot),
+    code!("json", ["json", "jsonc", "json5", "geojson", "webmanifest"], [".babelrc", ".eslintrc", ".prettierrc", "composer.lock"], [], tree_sitter_json::LANGUAGE, rules::NONE, Dot),
+    code!("lua", ["lua", "rockspec"], [], ["lua", "luajit"], tree_sitter_lua::LANGUAGE, rules::LUA, Dot),
+    code!("haskell", ["hs"], [], ["runhaskell", "stack"], tree_sitter_haskell::LANGUAGE, rules::HASKELL, Dot),
+    code!("elixir", ["ex", "exs"], [], ["elixir"], tree_sitter_elixir::LANGUAGE, rules::ELIXIR, Dot),
+    code!("zig", ["zig", "zon"], [], [], tree_sitter_zig::LANGUAGE, rules::ZIG, Dot),
+    code!("toml", ["toml"], ["pipfile"], [], tree_sitter_toml_ng::LANGUAGE, rules::TOML, Dot),
+    code!("yaml", ["yaml", "yml"], [".clang-format", ".clang-tidy"], [], tree_sitter_yaml::LANGUAGE, rules::NONE, Dot),
+    code!("sql", ["sql", "ddl", "psql"], [], [], tree_sitter_sequel::LANGUAGE, rules::SQL, Dot),
+    code!("ocaml", ["ml"], [], ["ocaml"], tree_sitter_ocaml::LANGUAGE_OCAML, rules::OCAML, Dot),
+    code!("ocaml_interface", ["mli"], [], [], tree_sitter_ocaml::LANGUAGE_OCAML_INTERFACE, rules::OCAML, Dot),
+    code!("julia", ["jl"], [], ["julia"], tree_sitter_julia::LANGUAGE, rules::JULIA, Dot),
+    code!("dart", ["dart"], [], ["dart"], tree_sitter_dart::LANGUAGE, rules::DART, Dot),
+    code!("r", ["r"], [".rprofile"], ["rscript"], tree_sitter_r::LANGUAGE, rules::R, Dot),
     text!("markdown", ["md", "markdown", "mdown", "mkd", "mdx", "qmd", "rmd"], [], [], Syntax::Markdown),
     text!("text", ["txt", "text"], ["license", "copying", "authors", "notice", "readme", "changelog"], [], Syntax::Plain),
     text!("restructuredtext", ["rst"], [], [], Syntax::Plain),

@@ -41,6 +41,7 @@ pub(super) fn headings(lines: &Lines<'_>) -> Outline {
             parent,
             lines: opening_line..lines.count(),
             opening_line,
+            signature_lines: 1,
         });
     }
     Outline::of_definitions(sections)

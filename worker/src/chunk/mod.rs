@@ -11,11 +11,14 @@ mod label;
 pub mod language;
 mod lines;
 mod markdown_headings;
+mod name_uses;
 mod names;
 mod outline;
 mod prose;
 mod scanner_limits;
 mod sections;
+
+use quarry_codebase::{Definition, Definitions, NameSeparator, NameUse};
 
 use language::{Language, Syntax};
 use lines::Lines;
@@ -23,7 +26,7 @@ use outline::Outline;
 
 /// Goes up whenever the same bytes would give other chunks, or be refused where they were not or the other way round: an
 /// index then reads its files again.
-pub const CHUNKER_VERSION: i16 = 1;
+pub const CHUNKER_VERSION: i16 = 2;
 
 /// One file, cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct ChunkedFile {
     pub file_type: Option<String>,
     /// Number of lines; a last line without an end counts.
     pub line_count: u32,
+    /// What the file defines.
+    pub definitions: Definitions,
     /// The chunks in the order of their lines.
     pub chunks: Vec<Chunk>,
 }
@@ -54,6 +59,8 @@ pub struct Chunk {
     pub symbol_kind: Option<&'static str>,
     /// Unqualified names of the definitions that start in the chunk.
     pub defines: Vec<String>,
+    /// Where its text uses names, ascending.
+    pub uses: Vec<NameUse>,
     /// The opening lines of what encloses the chunk and starts above it, outermost first.
     pub context_before: Option<String>,
     /// The next line of code, where a function goes on in the next chunk.
@@ -74,6 +81,7 @@ pub fn chunk(path: &str, text: &str) -> ChunkedFile {
         language: language.map(Language::name),
         file_type: language::file_type(path),
         line_count: to_u32(lines.count()),
+        definitions: definitions(&outline, language),
         chunks: label::label(&lines, &outline, &sections, language),
     }
 }
@@ -83,6 +91,25 @@ fn outline(language: Option<&'static Language>, text: &str, lines: &Lines<'_>) -
         Some((language, Syntax::Code(_))) => outline::parse(language, text, lines).unwrap_or_default(),
         Some((_, Syntax::Markdown)) => markdown_headings::headings(lines),
         _ => Outline::default(),
+    }
+}
+
+fn definitions(outline: &Outline, language: Option<&'static Language>) -> Definitions {
+    let definition = |definition: &outline::Definition| Definition {
+        name: definition.name.clone(),
+        kind: definition
+            .kind
+            .parse()
+            .expect("a test shows that every kind of a rule is a kind of symbol"),
+        parent: definition.parent.map(to_u32),
+        start_line: to_u32(definition.lines.start + 1),
+        opening_line: to_u32(definition.opening_line + 1),
+        end_line: to_u32(definition.lines.end),
+        signature_lines: to_u32(definition.signature_lines),
+    };
+    Definitions {
+        separator: language.map_or(NameSeparator::Dot, Language::separator),
+        list: outline.definitions.iter().map(definition).collect(),
     }
 }
 

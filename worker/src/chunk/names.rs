@@ -51,6 +51,12 @@ pub(super) fn name_and_kind(node: Node<'_>, rule: &DefinitionRule, text: &str) -
     Some((name, refined_kind(node, rule.kind)))
 }
 
+/// `claim` of `Queue::claim`, `new` of `Vector.new`; operators and destructors keep their signs.
+pub(super) fn unqualified(name: &str) -> &str {
+    let last = name.rsplit("::").next().unwrap_or(name);
+    last.rsplit('.').next().filter(|part| !part.is_empty()).unwrap_or(last)
+}
+
 /// The text of a name: one line, not too long, without quotes.
 fn clean(node: Node<'_>, text: &str) -> Option<String> {
     let name = text.get(node.byte_range())?.trim().trim_matches(['"', '\'', '`']);

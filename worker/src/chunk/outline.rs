@@ -1,16 +1,18 @@
-//! One parse of a file: its definitions, and how deep in the syntax each line begins.
-//! Hands both to `sections.rs` and `label.rs`. Never recurses, so that no nesting overflows the stack, and never
+//! One parse of a file: its definitions, the names it uses and imports, and how deep in the syntax each line begins.
+//! Hands these to `sections.rs` and `label.rs`. Never recurses, so that no nesting overflows the stack, and never
 //! parses longer than its bounds: whatever exceeds them is cut as plain text.
 
 use std::ops::{ControlFlow, Range};
 
+use quarry_codebase::UseRole;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
 use super::definition_rules::{self, DefinitionRule};
 use super::language::{CodeSyntax, Language, Syntax};
 use super::lines::Lines;
-use super::names::name_and_kind;
+use super::name_uses::{NameKinds, role_by_text};
+use super::names::{name_and_kind, unqualified};
 use super::scanner_limits::can_parse;
 
 /// Definitions nested deeper than this are part of the one around them.
@@ -57,6 +59,10 @@ pub(super) struct Outline {
     depths: Vec<u16>,
     /// Per line: whether it belongs to a comment, an attribute or the like.
     leading: Vec<bool>,
+    /// Names that are used, in the order of the text: byte offset and what is done with them.
+    pub(super) uses: Vec<(usize, UseRole)>,
+    /// The bytes of each statement that imports, in order.
+    pub(super) imports: Vec<Range<usize>>,
 }
 
 /// Something with a name.
@@ -69,7 +75,12 @@ pub(super) struct Definition {
     pub(super) lines: Range<usize>,
     /// The line its own text begins at.
     pub(super) opening_line: usize,
+    /// Lines of its head, from the opening line to where its body begins.
+    pub(super) signature_lines: usize,
 }
+
+/// A head with more lines is shown up to here.
+const MAX_SIGNATURE_LINES: usize = 12;
 
 const NO_CUT: u16 = u16::MAX;
 
@@ -102,6 +113,7 @@ pub(super) struct Grammar {
     /// By kind id: 1 + index of the rule, 0 where there is none.
     rule_of_kind: Vec<u8>,
     is_leading: Vec<bool>,
+    names: NameKinds,
     definitions: &'static [DefinitionRule],
     leads_by_text: bool,
 }
@@ -131,7 +143,8 @@ impl Grammar {
         };
         Grammar {
             rule_of_kind: kinds.clone().map(rule_of).collect(),
-            is_leading: kinds.map(is_leading).collect(),
+            is_leading: kinds.clone().map(is_leading).collect(),
+            names: NameKinds::of(kinds.map(kind_name), name),
             definitions: syntax.definitions,
             leads_by_text: name == "elixir",
             language,
@@ -202,6 +215,14 @@ fn processor_time() -> Timespec {
     clock_gettime(ClockId::ThreadCPUTime)
 }
 
+/// A definition around the current node.
+struct Open {
+    definition: usize,
+    depth: usize,
+    /// Its name has not been met yet: where it is, nothing is used.
+    awaits_name: bool,
+}
+
 /// One pass over a tree, in the order of the text.
 struct Reading<'parse> {
     grammar: &'parse Grammar,
@@ -211,8 +232,12 @@ struct Reading<'parse> {
     /// The lines of the comments and attributes read last, without a gap.
     led: Range<usize>,
     /// Definitions around the current node, with their depth in the tree.
-    open: Vec<(usize, usize)>,
+    open: Vec<Open>,
     seen: Vec<bool>,
+    /// Kinds of the nodes around the current one, from the root's children on.
+    around: Vec<u16>,
+    /// Depth of the import that holds the current node.
+    importing: Option<usize>,
 }
 
 impl<'parse> Reading<'parse> {
@@ -222,6 +247,7 @@ impl<'parse> Reading<'parse> {
             definitions: Vec::new(),
             depths: vec![NO_CUT; count],
             leading: vec![false; count],
+            ..Outline::default()
         };
         Reading {
             grammar,
@@ -231,6 +257,8 @@ impl<'parse> Reading<'parse> {
             led: 0..0,
             open: Vec::new(),
             seen: vec![false; count],
+            around: Vec::new(),
+            importing: None,
         }
     }
 
@@ -241,11 +269,13 @@ impl<'parse> Reading<'parse> {
         let mut has_next = cursor.goto_first_child();
         while has_next {
             depth += usize::from(depth == 0);
-            self.visit(cursor.node(), depth);
+            let node = cursor.node();
+            self.visit(node, depth);
             if cursor.goto_first_child() {
                 depth += 1;
                 continue;
             }
+            self.note_name(node);
             has_next = loop {
                 if cursor.goto_next_sibling() {
                     break true;
@@ -263,8 +293,15 @@ impl<'parse> Reading<'parse> {
     }
 
     fn visit(&mut self, node: Node<'_>, depth: usize) {
-        while self.open.last().is_some_and(|(_, opened_at)| *opened_at >= depth) {
+        while self.open.last().is_some_and(|open| open.depth >= depth) {
             self.open.pop();
+        }
+        self.importing = self.importing.filter(|imported_at| *imported_at < depth);
+        self.around.truncate(depth - 1);
+        self.around.push(node.kind_id());
+        if self.importing.is_none() && self.grammar.names.imports(node.kind_id()) {
+            self.importing = Some(depth);
+            self.outline.imports.push(node.byte_range());
         }
         let first = node.start_position().row;
         if first >= self.lines.count() {
@@ -312,7 +349,7 @@ impl<'parse> Reading<'parse> {
         let Some((name, kind)) = name_and_kind(node, rule, self.text) else {
             return;
         };
-        let parent = self.open.last().map(|(index, _)| *index);
+        let parent = self.open.last().map(|open| open.definition);
         let parent_kind = parent.map(|parent| self.outline.definitions[parent].kind);
         let kind = match kind {
             "constant" if parent_kind.is_some_and(|kind| !definition_rules::has_constants(kind)) => return,
@@ -333,7 +370,7 @@ impl<'parse> Reading<'parse> {
             let adjoins = earlier.lines.end >= lines.start && earlier.lines.end <= lines.end;
             if adjoins && earlier.name == name && earlier.kind == kind {
                 earlier.lines.end = lines.end;
-                self.open.push((siblings_from + index, depth));
+                self.open(siblings_from + index, depth);
                 return;
             }
         }
@@ -343,8 +380,42 @@ impl<'parse> Reading<'parse> {
             parent,
             lines,
             opening_line: first,
+            signature_lines: signature_lines(node, first),
         });
-        self.open.push((self.outline.definitions.len() - 1, depth));
+        self.open(self.outline.definitions.len() - 1, depth);
+    }
+
+    fn open(&mut self, definition: usize, depth: usize) {
+        let awaits_name = !definition_rules::is_scope(self.outline.definitions[definition].kind);
+        self.open.push(Open {
+            definition,
+            depth,
+            awaits_name,
+        });
+    }
+
+    /// Notes a node without children when it is a name that something is done with.
+    fn note_name(&mut self, node: Node<'_>) {
+        let parent = self.around.len().checked_sub(2).map(|position| self.around[position]);
+        let Some(role) = self.grammar.names.role(node.kind_id(), parent) else {
+            return;
+        };
+        let range = node.byte_range();
+        let Some(name) = self.text.get(range.clone()).filter(|name| is_worth_noting(name)) else {
+            return;
+        };
+        for open in self.open.iter_mut().rev().filter(|open| open.awaits_name) {
+            if unqualified(&self.outline.definitions[open.definition].name) == name {
+                open.awaits_name = false;
+                return;
+            }
+        }
+        let role = match role {
+            _ if self.importing.is_some() => UseRole::Import,
+            UseRole::Reference => role_by_text(&self.text.as_bytes()[range.end..]),
+            role => role,
+        };
+        self.outline.uses.push((range.start, role));
     }
 
     fn begins_line(&self, node: Node<'_>, line: usize) -> bool {
@@ -363,4 +434,25 @@ impl<'parse> Reading<'parse> {
         }
         after
     }
+}
+
+/// Shorter names are not in the index of words; the words for one's own object are everywhere.
+fn is_worth_noting(name: &str) -> bool {
+    name.len() > 1 && !matches!(name, "self" | "Self" | "this" | "super" | "cls")
+}
+
+/// Lines from the one that a definition opens on to the one on which its body begins. One where no body is known.
+fn signature_lines(node: Node<'_>, first: usize) -> usize {
+    let body = node.child_by_field_name("body");
+    let mut begins = body.map_or(first, |body| body.start_position().row);
+    // A body that is indented begins on the line after the head.
+    if body.is_some_and(|body| {
+        body.start_position().row > first
+            && body
+                .prev_sibling()
+                .is_some_and(|before| before.end_position().row < begins)
+    }) {
+        begins -= 1;
+    }
+    (begins + 1).saturating_sub(first).clamp(1, MAX_SIGNATURE_LINES)
 }

@@ -59,7 +59,7 @@ fn outline_lines(path: &str, text: &str) -> String {
     let language = language::detect(path, text);
     let lines = Lines::of(text);
     let outline = outline(language, text, &lines);
-    let separator = language.unwrap().separator();
+    let separator = language.unwrap().separator().as_str();
     let line = |(index, definition): (usize, &outline::Definition)| {
         let name = label::qualified(&outline, index, separator);
         format!(
@@ -307,4 +307,111 @@ fn broken_sources_are_tiled() {
             assert_tiles(path, &broken);
         }
     }
+}
+
+fn used(path: &str, text: &str) -> Vec<(String, &'static str)> {
+    let chunks = chunk(path, text).chunks;
+    let names = chunks.iter().flat_map(|chunk| {
+        chunk.uses.iter().map(|found| {
+            let rest = &chunk.content[found.offset as usize..];
+            let end = rest.find(|character: char| !(character.is_alphanumeric() || "_$".contains(character)));
+            (rest[..end.unwrap_or(rest.len())].to_owned(), found.role.as_str())
+        })
+    });
+    names.collect()
+}
+
+#[test]
+fn uses_are_names_in_code_and_say_what_is_done() {
+    let text = "use std::fmt::Display;\n\n/// claim in a comment\nfn claim(job: &Job) -> Claim {\n    let text = \"claim\";\n    \
+                log!(text);\n    Claim::new(job.id, claim)\n}\n";
+    let expected = [
+        ("std", "import"),
+        ("fmt", "import"),
+        ("Display", "import"),
+        ("job", "reference"),
+        ("Job", "type"),
+        ("Claim", "type"),
+        ("text", "reference"),
+        ("log", "call"),
+        ("text", "reference"),
+        ("Claim", "reference"),
+        ("new", "call"),
+        ("job", "reference"),
+        ("id", "reference"),
+        ("claim", "reference"),
+    ];
+    let expected: Vec<(String, &str)> = expected.map(|(name, role)| (name.to_owned(), role)).into();
+    assert_eq!(used("a.rs", text), expected);
+}
+
+#[test]
+fn every_language_with_definitions_notes_uses() {
+    for (path, text) in fixtures() {
+        let file = chunk(&path, &text);
+        let defines_code = file
+            .definitions
+            .list
+            .iter()
+            .any(|definition| !matches!(definition.kind.as_str(), "section"));
+        if !defines_code {
+            continue;
+        }
+        let found = used(&path, &text);
+        assert!(!found.is_empty(), "{path}");
+        assert!(found.iter().any(|(_, role)| *role != "reference"), "{path}: {found:?}");
+        for (name, _) in &found {
+            assert!(
+                name.chars()
+                    .all(|character| character.is_alphanumeric() || "_$".contains(character)),
+                "{path}: {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_definition_is_not_a_use_of_its_own_name() {
+    for (path, text) in [
+        ("a.py", "def only_defined(a):\n    return a\n"),
+        ("a.go", "func only_defined(a int) int {\n\treturn a\n}\n"),
+        ("a.c", "static int\nonly_defined(int a)\n{\n    return a;\n}\n"),
+        ("a.ts", "export const only_defined = (a: number) => a;\n"),
+        ("a.rb", "def only_defined(a)\n  a\nend\n"),
+        (
+            "a.java",
+            "class A {\n  int only_defined(int a) {\n    return a;\n  }\n}\n",
+        ),
+        ("a.sh", "only_defined() {\n  echo a\n}\n"),
+    ] {
+        let file = chunk(path, text);
+        assert!(
+            file.definitions
+                .list
+                .iter()
+                .any(|definition| definition.name == "only_defined"),
+            "{path}"
+        );
+        assert!(
+            !used(path, text).iter().any(|(name, _)| name == "only_defined"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn heads_reach_to_where_bodies_begin() {
+    let heads = |path: &str, text: &str| -> Vec<(String, u32, u32)> {
+        let list = chunk(path, text).definitions.list;
+        list.into_iter()
+            .map(|found| (found.name, found.opening_line, found.signature_lines))
+            .collect()
+    };
+    let rust = "/// Doc.\npub fn claim(\n    job: &Job,\n) -> Claim {\n    job.claim()\n}\n";
+    assert_eq!(heads("a.rs", rust), [("claim".to_owned(), 2, 3)]);
+    let python = "def claim(\n    job,\n):\n    return job\n\n\nclass A: pass\n";
+    assert_eq!(
+        heads("a.py", python),
+        [("claim".to_owned(), 1, 3), ("A".to_owned(), 7, 1)]
+    );
 }

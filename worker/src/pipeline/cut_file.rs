@@ -31,6 +31,7 @@ pub(crate) fn cut_file(path: &str, file: FileText, stamp: Option<FileStamp>) -> 
             symbol: chunk.symbol,
             symbol_kind: chunk.symbol_kind.map(str::to_owned),
             defines: chunk.defines,
+            uses: chunk.uses,
             context_before: chunk.context_before,
             context_after: chunk.context_after,
             embedding: None,
@@ -47,6 +48,7 @@ pub(crate) fn cut_file(path: &str, file: FileText, stamp: Option<FileStamp>) -> 
         file_type: chunked.file_type,
         line_count: i32::try_from(chunked.line_count).unwrap_or(i32::MAX),
         chunker_version: CHUNKER_VERSION,
+        definitions: chunked.definitions,
         chunks,
     };
     CutFile { file, texts }

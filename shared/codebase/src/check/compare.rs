@@ -3,6 +3,7 @@
 
 use super::{Difference, DifferenceKind, StoredChunkRow, StoredContent};
 use crate::new_file::{NewChunk, NewFile};
+use crate::symbols::encode_uses;
 
 /// Lines named of each kind of difference in one file.
 const MOST_NAMED: usize = 3;
@@ -52,6 +53,7 @@ fn file_faults(read: &NewFile, stored: &StoredContent) -> Vec<String> {
         ("file type", read.file_type == stored.file_type),
         ("number of lines", read.line_count == stored.line_count),
         ("number of chunks", held == stored.chunk_count),
+        ("outline", read.definitions.encode() == stored.outline),
     ];
     let wrong = checks.into_iter().filter(|(_, right)| !right);
     wrong.map(|(what, _)| format!("its row has another {what}")).collect()
@@ -101,6 +103,7 @@ fn differing_columns(file: &NewFile, chunk: &NewChunk, row: &StoredChunkRow) -> 
         ("symbol", chunk.symbol == row.symbol),
         ("kind of symbol", chunk.symbol_kind == row.symbol_kind),
         ("defined names", chunk.defines == row.defines),
+        ("used names", encode_uses(&chunk.uses) == row.uses),
         ("context before", chunk.context_before == row.context_before),
         ("context after", chunk.context_after == row.context_after),
         ("embedding hash", chunk.embedding_hash[..] == row.embedding_hash[..]),
@@ -131,6 +134,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::symbols::{Definition, Definitions, NameUse, SymbolKind, UseRole};
 
     /// What a change makes differ, and the change.
     type Changes<T, const N: usize> = [(&'static str, fn(&mut T)); N];
@@ -143,6 +147,10 @@ mod tests {
             symbol: Some("f".to_owned()),
             symbol_kind: Some("function".to_owned()),
             defines: vec!["f".to_owned()],
+            uses: vec![NameUse {
+                offset: 1,
+                role: UseRole::Call,
+            }],
             context_before: None,
             context_after: None,
             embedding_hash: [u8::try_from(start_line).unwrap_or(0); 32],
@@ -158,6 +166,18 @@ mod tests {
             file_type: Some("rs".to_owned()),
             line_count: 4,
             chunker_version: 1,
+            definitions: Definitions {
+                list: vec![Definition {
+                    name: "f".to_owned(),
+                    kind: SymbolKind::Function,
+                    parent: None,
+                    start_line: 1,
+                    opening_line: 1,
+                    end_line: 4,
+                    signature_lines: 1,
+                }],
+                ..Definitions::default()
+            },
             chunks: vec![chunk(1, "one"), chunk(3, "two")],
         }
     }
@@ -174,6 +194,7 @@ mod tests {
             symbol: chunk.symbol.clone(),
             symbol_kind: chunk.symbol_kind.clone(),
             defines: chunk.defines.clone(),
+            uses: encode_uses(&chunk.uses),
             context_before: None,
             context_after: None,
             embedding_hash: chunk.embedding_hash.to_vec(),
@@ -192,6 +213,7 @@ mod tests {
             chunk_count: 2,
             chunker_version: file.chunker_version,
             indexed_at: DateTime::UNIX_EPOCH,
+            outline: file.definitions.encode(),
             chunks: (1..).zip(&file.chunks).map(row).collect(),
         }
     }
@@ -218,12 +240,13 @@ mod tests {
 
     #[test]
     fn each_column_of_a_chunk_counts() {
-        let changes: Changes<StoredChunkRow, 10> = [
+        let changes: Changes<StoredChunkRow, 11> = [
             ("lines", |row| row.end_line += 1),
             ("content", |row| row.content.push('x')),
             ("symbol", |row| row.symbol = None),
             ("kind of symbol", |row| row.symbol_kind = None),
             ("defined names", |row| row.defines.clear()),
+            ("used names", |row| row.uses = None),
             ("context before", |row| row.context_before = Some(String::new())),
             ("context after", |row| row.context_after = Some(String::new())),
             ("embedding hash", |row| row.embedding_hash[0] += 1),
@@ -238,12 +261,13 @@ mod tests {
 
     #[test]
     fn each_column_of_a_file_counts() {
-        let changes: Changes<StoredContent, 5> = [
+        let changes: Changes<StoredContent, 6> = [
             ("size", |stored| stored.size_bytes += 1),
             ("language", |stored| stored.language = None),
             ("file type", |stored| stored.file_type = None),
             ("number of lines", |stored| stored.line_count += 1),
             ("number of chunks", |stored| stored.chunk_count += 1),
+            ("outline", |stored| stored.outline = None),
         ];
         for (column, change) in changes {
             let expected = (DifferenceKind::File, format!("its row has another {column}"));

@@ -35,6 +35,8 @@ pub struct StoredContent {
     pub chunker_version: i16,
     /// When it was published.
     pub indexed_at: DateTime<Utc>,
+    /// Its definitions, packed.
+    pub outline: Option<Vec<u8>>,
     /// Its chunks, in the order in which their lines are given back.
     pub chunks: Vec<StoredChunkRow>,
 }
@@ -55,6 +57,7 @@ pub struct StoredChunkRow {
     pub symbol: Option<String>,
     pub symbol_kind: Option<String>,
     pub defines: Vec<String>,
+    pub uses: Option<Vec<u8>>,
     pub context_before: Option<String>,
     pub context_after: Option<String>,
     pub embedding_hash: Vec<u8>,
@@ -105,7 +108,8 @@ pub async fn stored_contents_at(
         FileRow,
         "select
              path, content_hash, size_bytes, modified_at, change_time, inode, language, file_type, line_count,
-             chunk_count, chunker_version, indexed_at
+             chunk_count, chunker_version, indexed_at,
+             (select outline from codebase.file_outlines where file_id = files.id) as outline
          from codebase.files
          where repository_id = $1 and path = any($2)",
         repository_id,
@@ -144,6 +148,7 @@ async fn with_chunks(
             symbol: row.symbol,
             symbol_kind: row.symbol_kind,
             defines: row.defines,
+            uses: row.uses,
             context_before: row.context_before,
             context_after: row.context_after,
             embedding_hash: row.embedding_hash,
@@ -168,6 +173,7 @@ async fn with_chunks(
         chunk_count: file.chunk_count,
         chunker_version: file.chunker_version,
         indexed_at: file.indexed_at,
+        outline: file.outline,
     });
     Ok(contents.collect())
 }
@@ -185,4 +191,5 @@ struct FileRow {
     chunk_count: i32,
     chunker_version: i16,
     indexed_at: DateTime<Utc>,
+    outline: Option<Vec<u8>>,
 }

@@ -1,5 +1,5 @@
 //! Decoded parts of the index that searches share, bounded by bytes, least recently used first out.
-//! Keys are the random keys of immutable rows, so that an entry can be missing but never wrong, and two projects in one
+//! Keys are the random keys of immutable rows, or made of them, so that an entry can be missing but never wrong, and two projects in one
 //! process cannot meet. Never asks Postgres.
 
 use std::collections::hash_map::Entry;
@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::defined_names::Names;
 use super::postings::TableEntry;
 
-/// 24 bytes a chunk: room for the tables of 2.7 million chunks, all projects of the process together.
+/// 24 bytes a chunk, and 30 for its names once a misspelt one was asked for: room for more than a million chunks, all
+/// projects of the process together.
 const CAPACITY_BYTES: usize = 64 << 20;
 
 /// What a key stands for.
@@ -18,6 +20,8 @@ const CAPACITY_BYTES: usize = 64 << 20;
 pub(crate) enum Cached {
     /// The table of a segment.
     Table(Arc<[TableEntry]>),
+    /// The names that a segment defines.
+    Names(Arc<Names>),
     /// The numbers of a row of tombstones.
     Tombstones(Arc<[i64]>),
 }
@@ -26,6 +30,7 @@ impl Cached {
     fn size_bytes(&self) -> usize {
         match self {
             Cached::Table(entries) => size_of_val::<[TableEntry]>(entries),
+            Cached::Names(names) => names.size_bytes(),
             Cached::Tombstones(numbers) => size_of_val::<[i64]>(numbers),
         }
     }

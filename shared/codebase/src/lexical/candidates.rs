@@ -126,7 +126,7 @@ fn leave_out_the_commonest(read: &mut Vec<TermInSegment>) -> usize {
 }
 
 /// The postings of these terms in every segment of the snapshot that holds them.
-async fn read_terms(
+pub(super) async fn read_terms(
     connection: &mut PgConnection,
     snapshot: &LexicalSnapshot,
     terms: &[&str],

@@ -1,9 +1,17 @@
 //! Terms that no text contains: they answer exact questions, "who defines this name" and "which file is called this".
 //! Made from names when a segment is built and from identifiers and paths in a query.
 
+use uuid::Uuid;
+
+/// What every marker of a definition begins with.
+pub(crate) const DEFINITION: &str = "\u{2}def:";
+
+/// Sorts behind every marker of a definition and before every other term behind those.
+pub(crate) const AFTER_DEFINITIONS: &str = "\u{2}def;";
+
 /// The term under which chunks that define `name` are found. Qualified names count by their last component.
 pub(crate) fn definition(name: &str) -> String {
-    format!("\u{2}def:{}", last_component(name).to_lowercase())
+    format!("{DEFINITION}{}", last_component(name).to_lowercase())
 }
 
 /// The term under which chunks of files called `file_name` are found.
@@ -14,6 +22,11 @@ pub(crate) fn file_name(file_name: &str) -> String {
 /// The term under which chunks of files with this stem (the name without its extensions) are found.
 pub(crate) fn file_stem(stem: &str) -> String {
     format!("\u{2}stem:{}", stem.to_lowercase())
+}
+
+/// The key of a segment's names in the cache, beside that of its table.
+pub(crate) fn names_key(segment: Uuid) -> Uuid {
+    Uuid::from_u128(!segment.as_u128())
 }
 
 /// `parse` of `Reader::parse`, `reader.parse` and `Reader#parse`.

@@ -27,6 +27,8 @@ pub(crate) struct LexicalSnapshot {
 pub(crate) struct SegmentView {
     /// `codebase.lexical_segments.id`.
     pub id: i64,
+    /// Unlike the id, unique among all databases.
+    pub key: Uuid,
     /// Its chunks.
     pub table: Arc<[TableEntry]>,
     /// Which ordinals are buried; `None` when none is.
@@ -82,7 +84,7 @@ pub(crate) async fn load_snapshot(
                 .remove(&row.id)
                 .ok_or_else(|| damaged(row.id))?,
         };
-        tables.push((row.id, table));
+        tables.push((row.id, row.key, table));
     }
     let buried = load_buried(connection, repository_ids).await?;
     Ok(assemble(tables.into_iter(), &buried))
@@ -144,13 +146,13 @@ async fn load_buried(
     Ok(buried)
 }
 
-fn assemble(tables: impl Iterator<Item = (i64, Arc<[TableEntry]>)>, buried: &FxHashSet<i64>) -> LexicalSnapshot {
+fn assemble(tables: impl Iterator<Item = (i64, Uuid, Arc<[TableEntry]>)>, buried: &FxHashSet<i64>) -> LexicalSnapshot {
     let mut snapshot = LexicalSnapshot {
         segments: Vec::new(),
         live_chunks: 0,
         live_words: 0,
     };
-    for (id, table) in tables {
+    for (id, key, table) in tables {
         let marks: Option<Vec<bool>> = (!buried.is_empty())
             .then(|| {
                 table
@@ -161,6 +163,7 @@ fn assemble(tables: impl Iterator<Item = (i64, Arc<[TableEntry]>)>, buried: &FxH
             .filter(|marks| marks.contains(&true));
         let segment = SegmentView {
             id,
+            key,
             table,
             buried: marks,
         };
@@ -183,7 +186,7 @@ pub(crate) fn damaged(segment_id: i64) -> CodebaseError {
 #[cfg(test)]
 pub(crate) fn snapshot_of(tables: Vec<(i64, Vec<TableEntry>)>, buried: &[i64]) -> LexicalSnapshot {
     assemble(
-        tables.into_iter().map(|(id, table)| (id, table.into())),
+        tables.into_iter().map(|(id, table)| (id, Uuid::nil(), table.into())),
         &buried.iter().copied().collect(),
     )
 }

@@ -16,5 +16,8 @@ mod understand;
 mod vectors;
 
 pub use outcome::{CandidateCounts, Degraded, Elsewhere, Hit, SearchOutcome, SearchTimings, VectorScan};
+pub(crate) use path_filter::allowed_files;
+pub(crate) use path_role::{PathRole, role_of};
 pub use request::{MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchRequest};
 pub use run::search;
+pub(crate) use run::{configure, repository_filter};

@@ -140,7 +140,7 @@ async fn search_in(
 }
 
 /// Bounds the transaction, and turns off compiling of plans: it costs more than any of these statements.
-async fn configure(connection: &mut PgConnection) -> Result<(), CodebaseError> {
+pub(crate) async fn configure(connection: &mut PgConnection) -> Result<(), CodebaseError> {
     sqlx::query!(
         "select set_config('statement_timeout', $1, true) as timeout, set_config('jit', 'off', true) as jit",
         STATEMENT_TIMEOUT_MILLIS.to_string()
@@ -151,7 +151,7 @@ async fn configure(connection: &mut PgConnection) -> Result<(), CodebaseError> {
 }
 
 /// The repositories to search; `None` when those are all that there are, which is the cheap and the usual case.
-async fn repository_filter<'a>(
+pub(crate) async fn repository_filter<'a>(
     connection: &mut PgConnection,
     asked: &'a [Uuid],
 ) -> Result<Option<&'a [Uuid]>, CodebaseError> {

@@ -1,8 +1,8 @@
 //! A small code base written by hand, published as a worker publishes: a job queue, a parser, their tests and documents.
 
 use quarry_codebase::{
-    Fence, Hit, NewChunk, NewFile, Replaced, SearchMode, SearchRequest, ensure_repository, raise_fence, replace_files,
-    search,
+    Definition, Definitions, Fence, Hit, NameSeparator, NameUse, NewChunk, NewFile, Replaced, SearchMode,
+    SearchRequest, SymbolKind, UseRole, ensure_repository, raise_fence, replace_files, search,
 };
 use quarry_postgres::testing::test_database;
 use sqlx::PgPool;
@@ -213,6 +213,7 @@ pub(crate) fn file(path: &str, chunks: &[(&str, &str)]) -> NewFile {
         file_type: Some(extension.to_owned()),
         line_count: i32::try_from(next_line - 1).unwrap(),
         chunker_version: 1,
+        definitions: definitions(&new_chunks),
         chunks: new_chunks,
     }
 }
@@ -225,6 +226,7 @@ fn chunk(name: &str, text: &str, start_line: u32, end_line: u32) -> NewChunk {
         end_line,
         symbol: name.clone(),
         symbol_kind: name.is_some().then(|| "function".to_owned()),
+        uses: uses(text, name.as_deref()),
         defines: name.into_iter().collect(),
         context_before: None,
         context_after: None,
@@ -232,6 +234,60 @@ fn chunk(name: &str, text: &str, start_line: u32, end_line: u32) -> NewChunk {
         embedding: Some(vector(text)),
         embedding_error: None,
     }
+}
+
+/// What a parse would say of chunks that define one thing each.
+fn definitions(chunks: &[NewChunk]) -> Definitions {
+    let definition = |chunk: &NewChunk| {
+        let name = chunk.symbol.clone()?;
+        let before = chunk.content.lines().take_while(|line| !line.contains(&name)).count();
+        Some(Definition {
+            kind: if chunk.content.contains("struct ") {
+                SymbolKind::Struct
+            } else {
+                SymbolKind::Function
+            },
+            name,
+            parent: None,
+            start_line: chunk.start_line,
+            opening_line: chunk.start_line + u32::try_from(before).unwrap(),
+            end_line: chunk.end_line,
+            signature_lines: 1,
+        })
+    };
+    Definitions {
+        separator: NameSeparator::Colons,
+        list: chunks.iter().filter_map(definition).collect(),
+    }
+}
+
+/// Every word of code outside of comments and strings is a use, except the first that is the chunk's own name.
+fn uses(text: &str, defined: Option<&str>) -> Vec<NameUse> {
+    let mut defined = defined;
+    let mut uses = Vec::new();
+    let mut line_start = 0;
+    for line in text.split_inclusive('\n') {
+        let code = line.split(['"', '#']).next().unwrap().split("//").next().unwrap();
+        let mut rest = 0;
+        for word in code.split(|character: char| !(character.is_alphanumeric() || character == '_')) {
+            let behind = &code[rest + word.len()..];
+            if defined == Some(word) {
+                defined = None;
+            } else if word.len() > 1 {
+                uses.push(NameUse {
+                    offset: u32::try_from(line_start + rest).unwrap(),
+                    role: if behind.starts_with('(') {
+                        UseRole::Call
+                    } else {
+                        UseRole::Reference
+                    },
+                });
+            }
+            rest += word.len() + behind.chars().next().map_or(0, char::len_utf8);
+        }
+        line_start += line.len();
+    }
+    uses
 }
 
 /// A vector that the words of a text decide: texts that share words lie close together.

@@ -6,4 +6,5 @@ mod filters;
 mod finding;
 mod reading;
 mod segments;
+mod symbols;
 mod vectors;

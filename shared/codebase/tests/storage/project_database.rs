@@ -1,6 +1,6 @@
 //! A project's database as the registry provisions it, and made-up files to publish into it.
 
-use quarry_codebase::{Fence, NewChunk, NewFile, Replaced, ensure_repository, raise_fence, replace_files};
+use quarry_codebase::{Definitions, Fence, NewChunk, NewFile, Replaced, ensure_repository, raise_fence, replace_files};
 use quarry_postgres::testing::test_database;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -73,6 +73,10 @@ impl Project {
             union all
             select to_jsonb(c) - array['id', 'number', 'created_at'] #>> '{}'
             from codebase.code_chunks as c
+            union all
+            select concat_ws('|', path, encode(outline, 'hex'))
+            from codebase.file_outlines
+            join codebase.files on files.id = file_id
             order by 1";
         sqlx::query_scalar(statement).fetch_all(&self.pool).await.unwrap()
     }
@@ -90,6 +94,7 @@ pub(crate) fn file(path: &str, texts: &[&str]) -> NewFile {
         file_type: Some("rs".to_owned()),
         line_count: i32::try_from(texts.len()).unwrap(),
         chunker_version: 1,
+        definitions: Definitions::default(),
         chunks: (1..).zip(texts).map(|(line, text)| chunk(text, line)).collect(),
     }
 }
@@ -103,6 +108,7 @@ pub(crate) fn chunk(text: &str, line: u32) -> NewChunk {
         symbol: Some(text.to_owned()),
         symbol_kind: Some("function".to_owned()),
         defines: vec![text.to_owned()],
+        uses: Vec::new(),
         context_before: None,
         context_after: None,
         embedding_hash: *hash.as_bytes(),
