@@ -56,7 +56,7 @@ pub use repositories::{
 };
 pub use search::{
     CandidateCounts, Degraded, Elsewhere, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchOutcome, SearchRequest,
-    SearchTimings, VectorScan, search,
+    SearchTimings, SimilarOutcome, SimilarRequest, SimilarTo, VectorScan, search, similar,
 };
 pub use symbols::{
     Definition, Definitions, FileOutline, NameMatch, NameSeparator, NameUse, OutlineEntry, SymbolDefinition,

@@ -12,6 +12,7 @@ mod query_token;
 mod ranking;
 mod request;
 mod run;
+mod similar;
 mod understand;
 mod vectors;
 
@@ -21,3 +22,4 @@ pub(crate) use path_role::{PathRole, role_of};
 pub use request::{MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchRequest};
 pub use run::search;
 pub(crate) use run::{configure, repository_filter};
+pub use similar::{SimilarOutcome, SimilarRequest, SimilarTo, similar};

@@ -168,7 +168,7 @@ pub(crate) async fn repository_filter<'a>(
 }
 
 /// The query's vector when it can be compared with the stored ones, else why not.
-async fn usable_vector<'a>(
+pub(crate) async fn usable_vector<'a>(
     connection: &mut PgConnection,
     request: &'a SearchRequest,
 ) -> Result<(Option<&'a [f32]>, Vec<Degraded>), CodebaseError> {

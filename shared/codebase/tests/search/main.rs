@@ -6,5 +6,6 @@ mod filters;
 mod finding;
 mod reading;
 mod segments;
+mod similar;
 mod symbols;
 mod vectors;
