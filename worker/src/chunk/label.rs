@@ -6,6 +6,7 @@ use std::ops::Range;
 use quarry_codebase::{NameSeparator, NameUse};
 
 use super::definition_rules::{is_function, is_scope};
+use super::imports::Imports;
 use super::language::Language;
 use super::lines::Lines;
 use super::names::unqualified;
@@ -23,6 +24,7 @@ pub(super) fn label(
     language: Option<&'static Language>,
 ) -> Vec<Chunk> {
     let separator = language.map_or(NameSeparator::Dot, Language::separator).as_str();
+    let imports = Imports::of(lines, outline);
     let chunks = sections.iter().map(|section| {
         let first_code = first_code_line(lines, outline, section);
         let around = enclosing(outline, first_code);
@@ -35,7 +37,7 @@ pub(super) fn label(
             symbol_kind: about.map(|index| outline.definitions[index].kind),
             defines: defines(outline, section),
             uses: uses(lines, outline, section),
-            context_before: context_before(lines, outline, section, &around),
+            context_before: context_before(lines, outline, section, &around, &imports),
             context_after: context_after(lines, outline, section),
         }
     });
@@ -126,7 +128,14 @@ pub(super) fn qualified(outline: &Outline, index: usize, separator: &str) -> Str
     parts.join(separator)
 }
 
-fn context_before(lines: &Lines<'_>, outline: &Outline, section: &Range<usize>, around: &[usize]) -> Option<String> {
+/// What the section imports of what it uses, then the opening lines of what encloses it.
+fn context_before(
+    lines: &Lines<'_>,
+    outline: &Outline,
+    section: &Range<usize>,
+    around: &[usize],
+    imports: &Imports<'_>,
+) -> Option<String> {
     let above = around
         .iter()
         .map(|index| outline.definitions[*index].opening_line)
@@ -145,6 +154,8 @@ fn context_before(lines: &Lines<'_>, outline: &Outline, section: &Range<usize>, 
         context.push(opening);
     }
     context.reverse();
+    let used = imports.used_in(lines, outline, section);
+    let context: Vec<&str> = used.iter().map(String::as_str).chain(context).collect();
     (!context.is_empty()).then(|| context.join("\n"))
 }
 

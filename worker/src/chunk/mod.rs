@@ -5,8 +5,13 @@
 //! The chunks tile the file: their contents, joined, are the text, so the index can answer with any range of lines. A file
 //! of blank lines only has none. Stages, in order: [`mod@language`] (which grammar), `outline` (definitions, from one
 //! parse), `sections` (where to cut code) or `prose` (where to cut text), `label` (what each piece is about).
+//!
+//! What is embedded of a chunk is `context_before`, a line end, and `content`, of that the first 8 KiB: the imports that the
+//! chunk needs, the opening lines of what encloses it, then its own lines as they stand in the file, comments included. The
+//! path is left out on purpose: a file that moves must not be embedded again. The lexical index sees the same, and the path.
 
 mod definition_rules;
+mod imports;
 mod label;
 pub mod language;
 mod lines;
@@ -17,12 +22,14 @@ mod outline;
 mod prose;
 mod scanner_limits;
 mod sections;
+mod sizes;
 
 use quarry_codebase::{Definition, Definitions, NameSeparator, NameUse};
 
 use language::{Language, Syntax};
 use lines::Lines;
 use outline::Outline;
+pub use sizes::ChunkSizes;
 
 /// Goes up whenever the same bytes would give other chunks, or be refused where they were not or the other way round: an
 /// index then reads its files again.
@@ -61,7 +68,8 @@ pub struct Chunk {
     pub defines: Vec<String>,
     /// Where its text uses names, ascending.
     pub uses: Vec<NameUse>,
-    /// The opening lines of what encloses the chunk and starts above it, outermost first.
+    /// The imports above the chunk of names that it uses, then the opening lines of what encloses it and starts above it,
+    /// outermost first.
     pub context_before: Option<String>,
     /// The next line of code, where a function goes on in the next chunk.
     pub context_after: Option<String>,
@@ -69,13 +77,18 @@ pub struct Chunk {
 
 /// Cuts `text`, the content of the file at `path`. Never fails: what cannot be parsed is cut as plain text.
 pub fn chunk(path: &str, text: &str) -> ChunkedFile {
+    chunk_into(path, text, ChunkSizes::CHOSEN)
+}
+
+/// The same into chunks of other sizes, to measure what sizes are good for.
+pub fn chunk_into(path: &str, text: &str, sizes: ChunkSizes) -> ChunkedFile {
     let language = language::detect(path, text);
     let lines = Lines::of(text);
     let outline = outline(language, text, &lines);
     let sections = match (language.map(Language::syntax), outline.has_structure()) {
-        (Some(Syntax::Code(_)), true) => sections::cut_code(&lines, &outline),
-        (Some(Syntax::Markdown), _) => prose::cut_markdown(&lines),
-        _ => prose::cut_text(&lines),
+        (Some(Syntax::Code(_)), true) => sections::cut_code(&lines, &outline, sizes),
+        (Some(Syntax::Markdown), _) => prose::cut_markdown(&lines, sizes),
+        _ => prose::cut_text(&lines, sizes),
     };
     ChunkedFile {
         language: language.map(Language::name),

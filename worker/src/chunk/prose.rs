@@ -6,7 +6,7 @@ use std::ops::Range;
 use text_splitter::{ChunkConfig, MarkdownSplitter, TextSplitter};
 
 use super::lines::Lines;
-use super::sections::{ENOUGH_BYTES, MAX_BYTES};
+use super::sizes::ChunkSizes;
 
 /// text-splitter looks at every character of a line that does not fit; longer lines are taken whole without asking it.
 const LONG_LINE_BYTES: usize = 8 * 1024;
@@ -23,32 +23,32 @@ impl text_splitter::ChunkSizer for Bytes {
     }
 }
 
-fn limits() -> ChunkConfig<Bytes> {
+fn limits(sizes: ChunkSizes) -> ChunkConfig<Bytes> {
     // Untrimmed, so that nothing is lost between two chunks.
-    ChunkConfig::new(ENOUGH_BYTES..MAX_BYTES)
+    ChunkConfig::new(sizes.enough..sizes.max)
         .with_sizer(Bytes)
         .with_trim(false)
 }
 
 /// Cuts Markdown.
-pub(super) fn cut_markdown(lines: &Lines<'_>) -> Vec<Range<usize>> {
-    let splitter = MarkdownSplitter::new(limits());
-    cut(lines, |part| {
+pub(super) fn cut_markdown(lines: &Lines<'_>, sizes: ChunkSizes) -> Vec<Range<usize>> {
+    let splitter = MarkdownSplitter::new(limits(sizes));
+    cut(lines, sizes, |part| {
         splitter.chunk_indices(part).map(|(offset, _)| offset).collect()
     })
 }
 
 /// Cuts any other text.
-pub(super) fn cut_text(lines: &Lines<'_>) -> Vec<Range<usize>> {
-    let splitter = TextSplitter::new(limits());
-    cut(lines, |part| {
+pub(super) fn cut_text(lines: &Lines<'_>, sizes: ChunkSizes) -> Vec<Range<usize>> {
+    let splitter = TextSplitter::new(limits(sizes));
+    cut(lines, sizes, |part| {
         splitter.chunk_indices(part).map(|(offset, _)| offset).collect()
     })
 }
 
-fn cut(lines: &Lines<'_>, split: impl Fn(&str) -> Vec<usize>) -> Vec<Range<usize>> {
+fn cut(lines: &Lines<'_>, sizes: ChunkSizes, split: impl Fn(&str) -> Vec<usize>) -> Vec<Range<usize>> {
     if lines.longest_bytes() > LONG_LINE_BYTES {
-        return cut_long_lines(lines);
+        return cut_long_lines(lines, sizes);
     }
     let mut offsets = Vec::new();
     let mut first = 0;
@@ -94,11 +94,11 @@ fn whole_lines(lines: &Lines<'_>, offsets: &[usize]) -> Vec<Range<usize>> {
     sections
 }
 
-fn cut_long_lines(lines: &Lines<'_>) -> Vec<Range<usize>> {
+fn cut_long_lines(lines: &Lines<'_>, sizes: ChunkSizes) -> Vec<Range<usize>> {
     let mut sections = Vec::new();
     let mut start = 0;
     for line in 1..lines.count() {
-        let is_full = lines.size_bytes(start..line + 1) > MAX_BYTES;
+        let is_full = lines.size_bytes(start..line + 1) > sizes.max;
         if is_full && !lines.all_blank(start..line) && !lines.is_blank(line) {
             sections.push(start..line);
             start = line;

@@ -10,22 +10,10 @@ use std::ops::Range;
 use super::definition_rules::is_function;
 use super::lines::Lines;
 use super::outline::Outline;
-
-/// No chunk of several lines is longer, in bytes. A function of 45 lines fits; one more would be cut anyway by models that
-/// read 512 tokens.
-pub(super) const MAX_BYTES: usize = 1800;
-
-/// Neighbours are put together until they have this size: a lone getter says too little to be found.
-pub(super) const ENOUGH_BYTES: usize = 600;
-
-/// A file or class of at most this size stays in one piece, whatever it defines.
-const WHOLE_BYTES: usize = 1200;
-
-/// Anything smaller joins a neighbour of any size: a closing bracket, an opening line.
-const TINY_BYTES: usize = 200;
+use super::sizes::ChunkSizes;
 
 /// Cuts a file that has an outline.
-pub(super) fn cut_code(lines: &Lines<'_>, outline: &Outline) -> Vec<Range<usize>> {
+pub(super) fn cut_code(lines: &Lines<'_>, outline: &Outline, sizes: ChunkSizes) -> Vec<Range<usize>> {
     let mut children = vec![Vec::new(); outline.definitions.len() + 1];
     for (index, definition) in outline.definitions.iter().enumerate() {
         children[definition.parent.map_or(0, |parent| parent + 1)].push(index);
@@ -34,6 +22,7 @@ pub(super) fn cut_code(lines: &Lines<'_>, outline: &Outline) -> Vec<Range<usize>
         lines,
         outline,
         children,
+        sizes,
         sections: Vec::new(),
     };
     if !lines.all_blank(0..lines.count()) {
@@ -47,6 +36,7 @@ struct Cutting<'file> {
     outline: &'file Outline,
     /// Definitions directly below each definition; those of the file come first.
     children: Vec<Vec<usize>>,
+    sizes: ChunkSizes,
     sections: Vec<Range<usize>>,
 }
 
@@ -58,7 +48,7 @@ struct Unit {
 impl Cutting<'_> {
     fn cut(&mut self, range: Range<usize>, definition: Option<usize>) {
         let is_function = definition.is_some_and(|index| is_function(self.outline.definitions[index].kind));
-        let whole = if is_function { MAX_BYTES } else { WHOLE_BYTES };
+        let whole = if is_function { self.sizes.max } else { self.sizes.whole };
         let size = self.lines.size_bytes(range.clone());
         if size <= whole {
             self.sections.push(range);
@@ -116,8 +106,10 @@ impl Cutting<'_> {
             self.lines.size_bytes(before.clone()),
             self.lines.size_bytes(next.clone()),
         );
-        first + second <= MAX_BYTES
-            && (first < ENOUGH_BYTES && second < ENOUGH_BYTES || first < TINY_BYTES || second < TINY_BYTES)
+        first + second <= self.sizes.max
+            && (first < self.sizes.enough && second < self.sizes.enough
+                || first < self.sizes.tiny
+                || second < self.sizes.tiny)
     }
 
     fn is_worth_cutting(&self, unit: &Unit) -> bool {
@@ -125,7 +117,7 @@ impl Cutting<'_> {
         let holds_others = unit.definition.is_some_and(|index| {
             !self.children[index + 1].is_empty() && !is_function(self.outline.definitions[index].kind)
         });
-        size > MAX_BYTES || holds_others && size > WHOLE_BYTES
+        size > self.sizes.max || holds_others && size > self.sizes.whole
     }
 
     /// Cuts lines without definitions before the outermost statements, into parts of about the same size.
@@ -133,10 +125,10 @@ impl Cutting<'_> {
         let mut start = range.start;
         loop {
             let left = self.lines.size_bytes(start..range.end);
-            if left <= MAX_BYTES {
+            if left <= self.sizes.max {
                 break;
             }
-            let wanted = left / left.div_ceil(MAX_BYTES);
+            let wanted = left / left.div_ceil(self.sizes.max);
             // Blank lines end what is before them, and do not make a chunk on their own.
             let Some(first) = self.first_code_line(start..range.end) else {
                 break;
@@ -160,12 +152,12 @@ impl Cutting<'_> {
         let mut last_fitting = range.start + 1;
         for line in range.start + 1..range.end {
             let size = self.lines.size_bytes(range.start..line);
-            if size > MAX_BYTES {
+            if size > self.sizes.max {
                 break;
             }
             last_fitting = line;
             let rest = self.lines.size_bytes(line..range.end);
-            if size < ENOUGH_BYTES || rest < TINY_BYTES {
+            if size < self.sizes.enough || rest < self.sizes.tiny {
                 continue;
             }
             if let Some(depth) = self.outline.cut_depth(line) {
@@ -181,6 +173,7 @@ impl Cutting<'_> {
         let Cutting {
             lines,
             outline,
+            sizes,
             sections,
             ..
         } = self;
@@ -189,23 +182,23 @@ impl Cutting<'_> {
         let mut opening: Option<Range<usize>> = None;
         for mut section in sections {
             if let Some(opening) = opening.take() {
-                if size(&opening) + size(&section) <= MAX_BYTES + TINY_BYTES {
+                if size(&opening) + size(&section) <= sizes.max + sizes.tiny {
                     section.start = opening.start;
                 } else {
                     joined.push(opening);
                 }
             }
-            let is_tiny = size(&section) < TINY_BYTES;
+            let is_tiny = size(&section) < sizes.tiny;
             let closes = is_tiny && section.clone().all(|line| outline.cut_depth(line).is_none());
             match joined.last_mut() {
-                Some(before) if closes && size(before) <= MAX_BYTES => before.end = section.end,
+                Some(before) if closes && size(before) <= sizes.max => before.end = section.end,
                 _ if is_tiny => opening = Some(section),
                 _ => joined.push(section),
             }
         }
         if let Some(last) = opening {
             match joined.last_mut() {
-                Some(before) if size(before) + size(&last) <= MAX_BYTES + TINY_BYTES => before.end = last.end,
+                Some(before) if size(before) + size(&last) <= sizes.max + sizes.tiny => before.end = last.end,
                 _ => joined.push(last),
             }
         }

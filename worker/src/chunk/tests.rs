@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::sections::MAX_BYTES;
 use super::*;
+
+const MAX_BYTES: usize = ChunkSizes::CHOSEN.max;
 
 fn fixtures() -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/chunk/fixtures");
@@ -46,7 +47,7 @@ fn assert_tiles(path: &str, text: &str) -> ChunkedFile {
         assert!(!chunk.content.trim().is_empty(), "{path}: a chunk of blank lines");
         let contexts = [&chunk.context_before, &chunk.context_after];
         assert!(
-            contexts.into_iter().flatten().all(|context| context.len() <= 320),
+            contexts.into_iter().flatten().all(|context| context.len() <= 520),
             "{path}"
         );
         next_line = chunk.end_line + 1;
@@ -414,4 +415,67 @@ fn heads_reach_to_where_bodies_begin() {
         heads("a.py", python),
         [("claim".to_owned(), 1, 3), ("A".to_owned(), 7, 1)]
     );
+}
+
+#[test]
+fn no_function_that_fits_is_cut() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut paths = Vec::new();
+    collect(&workspace.join("worker/src"), &mut paths);
+    collect(&workspace.join("shared"), &mut paths);
+    let sources = paths
+        .into_iter()
+        .filter_map(|path| Some((path.to_str()?.to_owned(), fs::read_to_string(&path).ok()?)));
+    let repeated = fixtures().into_iter().map(|(path, text)| (path, text.repeat(4)));
+    let mut functions = 0;
+    for (path, text) in sources.chain(repeated) {
+        let file = chunk(&path, &text);
+        let lines = Lines::of(&text);
+        for definition in &file.definitions.list {
+            let (start, end) = (definition.start_line as usize - 1, definition.end_line as usize);
+            let fits = lines.size_bytes(start..end) <= MAX_BYTES;
+            if !fits || !matches!(definition.kind.as_str(), "function" | "method") {
+                continue;
+            }
+            functions += 1;
+            let holds =
+                |chunk: &Chunk| chunk.start_line <= definition.start_line && definition.end_line <= chunk.end_line;
+            assert!(
+                file.chunks.iter().any(holds),
+                "{path}: {} {}-{}",
+                definition.name,
+                start + 1,
+                end
+            );
+        }
+    }
+    assert!(functions > 1000, "{functions}");
+}
+
+#[test]
+fn a_chunk_knows_the_imports_of_what_it_uses() {
+    let body = "    value = Engine().run(argument)\n".repeat(40);
+    let text = format!(
+        "import os\nfrom sqlalchemy.orm import (\n    Engine,\n    Session,\n)\nfrom unused import Nothing\n\n\ndef first():\n{body}\n\ndef second():\n{body}"
+    );
+    let file = assert_tiles("a.py", &text);
+    let second = file.chunks.iter().find(|chunk| chunk.defines == ["second"]).unwrap();
+    let expected = "from sqlalchemy.orm import ( Engine, Session, )";
+    assert_eq!(second.context_before.as_deref(), Some(expected));
+    assert!(!second.content.contains("sqlalchemy"));
+    let rust = format!(
+        "use std::collections::HashMap;\nuse std::fmt;\n\nfn first() {{\n{}}}\n\nfn second() {{\n    let a: HashMap<u8, u8>;\n{}}}\n",
+        "    compute(std::mem::take(1));\n".repeat(50),
+        "    compute(1);\n".repeat(60)
+    );
+    let file = assert_tiles("a.rs", &rust);
+    let context = |name: &str| {
+        let chunk = file
+            .chunks
+            .iter()
+            .find(|chunk| chunk.symbol.as_deref() == Some(name))
+            .unwrap();
+        chunk.context_before.clone()
+    };
+    assert_eq!(context("second").as_deref(), Some("use std::collections::HashMap;"));
 }
