@@ -37,6 +37,12 @@ pub(super) enum Command {
     Index(Index),
     /// Find code by meaning, words, symbol or path
     Search(Search),
+    /// Find where a name is defined and used
+    Symbol(super::symbol::Arguments),
+    /// Find code like some lines of a file, or like a snippet
+    Similar(super::similar::Arguments),
+    /// List what a file defines
+    Outline(super::outline::Arguments),
     /// Work off the queue; start as many as you like, on any machine
     Worker(super::worker::Arguments),
     /// Hand what is saved in repositories to the queue until Ctrl-C

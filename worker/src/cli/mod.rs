@@ -9,9 +9,11 @@ mod down;
 mod embedder;
 mod freshen;
 mod index;
+mod indexed_file;
 mod init;
 mod jobs;
 mod mcp;
+mod outline;
 mod output;
 mod place;
 mod progress_bar;
@@ -23,7 +25,9 @@ mod repository;
 mod search;
 mod service;
 mod session;
+mod similar;
 mod status;
+mod symbol;
 mod up;
 mod watch;
 mod why;
@@ -73,6 +77,9 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Down => down::run(&session).await,
         Command::Index(command) => index::run(&session, command).await,
         Command::Search(command) => search::run(&session, command).await,
+        Command::Symbol(command) => symbol::run(&session, command).await,
+        Command::Similar(command) => similar::run(&session, command).await,
+        Command::Outline(command) => outline::run(&session, command).await,
         Command::Worker(command) => worker::run(&session, command).await,
         Command::Watch(command) => watch::run(&session, command).await,
         Command::Project(command) => project::run(&session, command).await,

@@ -138,7 +138,7 @@ fn is_changed(hit: &Hit, changed: &Changed) -> Option<bool> {
     changed.get(&(hit.repository_id, hit.path.clone())).copied()
 }
 
-fn describe(hit: &Hit, changed: &Changed) -> serde_json::Value {
+pub(super) fn describe(hit: &Hit, changed: &Changed) -> serde_json::Value {
     let mut described = json!({
         "repository": hit.repository_root,
         "path": hit.path,
@@ -168,7 +168,7 @@ fn describe(hit: &Hit, changed: &Changed) -> serde_json::Value {
     described
 }
 
-fn print(hits: &[Hit], changed: &Changed) -> Result<()> {
+pub(super) fn print(hits: &[Hit], changed: &Changed) -> Result<()> {
     for (rank, hit) in hits.iter().enumerate() {
         let symbol = hit
             .symbol
