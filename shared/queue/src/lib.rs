@@ -64,6 +64,6 @@ pub use waiting::{WaitingFile, lane_fences, waiting_below, waiting_files};
 pub use wakeup::{POLL_INTERVAL, WakeUp, Woken};
 pub use who_waits::{Waiting, who_waits};
 pub use workers::{
-    Beat, HEARTBEAT_INTERVAL, Lease, TIME_TO_LIVE, Worker, WorkerEntry, heartbeat, register_worker, retire_worker,
-    workers, workers_alive,
+    Beat, HEARTBEAT_INTERVAL, Lease, TIME_TO_LIVE, Worker, WorkerEntry, hand_back_strays, heartbeat, register_worker,
+    retire_worker, workers, workers_alive,
 };

@@ -169,7 +169,7 @@ pub struct RunEntry {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: DateTime<Utc>,
-    /// `succeeded`, `failed`, `cancelled`, `handed_back` or `lost`.
+    /// `succeeded`, `failed`, `interrupted`, `cancelled`, `handed_back` or `lost`.
     pub outcome: String,
     /// Why it did not succeed.
     pub error: Option<String>,

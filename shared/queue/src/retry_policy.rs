@@ -17,6 +17,9 @@ pub struct RetryPolicy {
     pub longest_pause: Duration,
 }
 
+/// A server that is back is to be noticed soon, and asking one that is away costs nothing.
+const LONGEST_PAUSE_OF_SERVER: Duration = Duration::from_secs(15);
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
@@ -34,6 +37,12 @@ impl RetryPolicy {
     pub fn pause_after(&self, attempt: i16) -> Duration {
         let doublings = u32::from(attempt.max(1).unsigned_abs() - 1).min(30);
         self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause)
+    }
+
+    /// The pause after the server went away for the `losses`th time (from 1), before jitter.
+    #[must_use]
+    pub fn pause_after_interruption(&self, losses: i16) -> Duration {
+        self.pause_after(losses).min(LONGEST_PAUSE_OF_SERVER)
     }
 }
 

@@ -35,6 +35,14 @@ pub enum Outcome {
     HandedBack,
     /// A heartbeat said that nobody waits for the run any more.
     Cancelled,
+    /// The database server went away under the run, or had no room for it: no fault of the job. Tried again later each
+    /// time like a failure, and counted with the deaths of its workers, of which many more are allowed.
+    Interrupted {
+        /// What the server said; kept until the lane succeeds.
+        error: String,
+        /// How often and how soon it is tried again.
+        retry: RetryPolicy,
+    },
 }
 
 impl Outcome {
@@ -52,6 +60,14 @@ impl Outcome {
             Outcome::Failed { .. } => "failed",
             Outcome::HandedBack => "handed_back",
             Outcome::Cancelled => "cancelled",
+            Outcome::Interrupted { .. } => "interrupted",
+        }
+    }
+
+    fn error(&self) -> Option<&str> {
+        match self {
+            Outcome::Failed { error, .. } | Outcome::Interrupted { error, .. } => Some(error),
+            Outcome::Succeeded | Outcome::HandedBack | Outcome::Cancelled => None,
         }
     }
 }
@@ -167,10 +183,6 @@ async fn write(
     next: &Next,
     counts: Value,
 ) -> Result<DateTime<Utc>> {
-    let error = match outcome {
-        Outcome::Failed { error, .. } => Some(error.as_str()),
-        _ => None,
-    };
     let counts = if counts.is_null() {
         Value::Object(serde_json::Map::new())
     } else {
@@ -187,7 +199,7 @@ async fn write(
         *outcome != Outcome::Succeeded && next.state != "idle",
         next.pause.map(|pause| pause.as_secs_f64()),
         outcome.as_str(),
-        error,
+        outcome.error(),
         lane.attempt,
         lane.worker_id,
         lane.leased_at,

@@ -81,6 +81,26 @@ pub(crate) fn decide(lane: &LeasedLane, outcome: &Outcome, wanted: bool) -> Next
             verdict: Verdict::Done,
             ..unchanged
         },
+        Outcome::Interrupted { retry, .. } => {
+            let losses = lane.losses + 1;
+            let again = Next {
+                attempt: lane.attempt - 1,
+                losses,
+                pause: Some(retry.pause_after_interruption(losses)),
+                verdict: Verdict::Retrying,
+                ..unchanged
+            };
+            match (losses >= retry.max_losses, more) {
+                (false, _) => again,
+                (true, true) => Next { losses: 0, ..again },
+                (true, false) => Next {
+                    state: "parked",
+                    pause: None,
+                    verdict: Verdict::Parked,
+                    ..again
+                },
+            }
+        }
         Outcome::Failed { retry, .. } => {
             let pause = Some(retry.pause_after(lane.attempt));
             let exhausted = lane.attempt >= retry.max_attempts;
@@ -111,6 +131,7 @@ pub(crate) fn decide(lane: &LeasedLane, outcome: &Outcome, wanted: bool) -> Next
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry_policy::RetryPolicy;
 
     fn lane(dirty_generation: i64, attempt: i16) -> LeasedLane {
         LeasedLane {
@@ -148,8 +169,42 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_goes_away_costs_no_attempt_and_parks_only_after_many_times() {
+        let away = Outcome::Interrupted {
+            error: "the server is away".into(),
+            retry: RetryPolicy::default(),
+        };
+        let again = decide(&lane(7, 5), &away, false);
+        assert_eq!((again.state, again.attempt, again.losses), ("ready", 4, 3));
+        assert_eq!(again.pause, Some(Duration::from_secs(4)));
+        let last = LeasedLane {
+            losses: 19,
+            ..lane(7, 1)
+        };
+        assert_eq!(decide(&last, &away, false).state, "parked");
+        let asked = decide(
+            &LeasedLane {
+                dirty_generation: 8,
+                ..last
+            },
+            &away,
+            false,
+        );
+        assert_eq!((asked.state, asked.losses), ("ready", 0));
+    }
+
+    #[test]
     fn nothing_but_success_moves_the_done_generation() {
-        for outcome in [Outcome::failed("no"), Outcome::HandedBack, Outcome::Cancelled] {
+        let interrupted = Outcome::Interrupted {
+            error: "away".into(),
+            retry: RetryPolicy::default(),
+        };
+        for outcome in [
+            Outcome::failed("no"),
+            Outcome::HandedBack,
+            Outcome::Cancelled,
+            interrupted,
+        ] {
             assert_eq!(decide(&lane(7, 1), &outcome, false).done_generation, 6, "{outcome:?}");
         }
     }

@@ -1,12 +1,13 @@
 //! Wakes idle workers: NOTIFY from the transactions that make lanes ready, LISTEN in the workers, and polling where
 //! neither arrives. A notification is a hint; a worker that misses all of them is late by one poll and never wrong.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnection, PgListener};
+use sqlx::postgres::{PgConnection, PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -24,6 +25,13 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// After a failed LISTEN.
 const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// A connection on which nothing came for so long is asked whether it still leads anywhere: one that a network dropped
+/// without a word would be listened on for ever.
+const CHECK_AFTER: Duration = Duration::from_secs(30);
+
+/// What an answer to that may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Notifies when this transaction commits, if a lane became ready in it. Called by each enqueue, not by a row trigger:
 /// a trigger would notify for every row of a bulk load.
@@ -74,7 +82,7 @@ pub enum Woken {
     Due,
 }
 
-/// Waits for work on behalf of one process. Holds one connection of the pool while LISTEN works.
+/// Waits for work on behalf of one process. Holds one connection of its own while LISTEN works.
 #[derive(Debug)]
 pub struct WakeUp {
     notified: Arc<Notify>,
@@ -140,13 +148,31 @@ async fn forward(pool: PgPool, notified: Arc<Notify>) {
 }
 
 async fn listen(pool: &PgPool, notified: &Notify) -> Result<()> {
-    let mut listener = PgListener::connect_with(pool).await?;
+    // Not one of the pool's: a connection that leads nowhere could not be given back.
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_lazy_with(pool.connect_options().as_ref().clone());
+    let mut listener = PgListener::connect_with(&own).await?;
     listener.listen(CHANNEL).await?;
     loop {
-        // None: the connection was lost and is listening again; something may have been missed.
-        listener.try_recv().await?;
-        notified.notify_one();
+        match tokio::time::timeout(CHECK_AFTER, listener.try_recv()).await {
+            // None: the connection was lost and is listening again; something may have been missed.
+            Ok(received) => {
+                received?;
+                notified.notify_one();
+            }
+            Err(_) => check(&mut listener).await?,
+        }
     }
+}
+
+async fn check(listener: &mut PgListener) -> Result<()> {
+    let asking = sqlx::query!("select 1 as one").fetch_one(listener);
+    match tokio::time::timeout(ANSWER_WITHIN, asking).await {
+        Ok(answer) => answer.map(drop)?,
+        Err(_) => return Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
+    }
+    Ok(())
 }
 
 #[cfg(test)]

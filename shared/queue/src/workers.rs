@@ -115,13 +115,31 @@ pub async fn heartbeat(pool: &PgPool, worker: &Worker) -> Result<Beat> {
 ///
 /// Lane by lane, each in a transaction of its own: several locked at once would need the order of all other modules.
 pub async fn retire_worker(pool: &PgPool, worker: &Worker) -> Result<()> {
+    hand_back(pool, worker, None).await?;
+    sqlx::query!("delete from workers where id = $1", worker.id)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Hands back leases of a living worker that none of its runs holds, without counting an attempt: the answer to a claim
+/// was lost on its way, or a settlement failed for too long.
+pub async fn hand_back_strays(pool: &PgPool, worker: &Worker, strays: &[Lease]) -> Result<()> {
+    hand_back(pool, worker, Some(strays)).await
+}
+
+/// None: whatever it holds.
+async fn hand_back(pool: &PgPool, worker: &Worker, only: Option<&[Lease]>) -> Result<()> {
+    let fences: Option<Vec<i64>> = only.map(|leases| leases.iter().map(|lease| lease.fence).collect());
     let held = sqlx::query!(
         "select id, project_id, repository_id, kind, shard, fence, claimed_generation, attempt, claimed_full
          from jobs
          where state = 'leased'
              and worker_id = $1
+             and ($2::bigint[] is null or fence = any ($2))
          order by id",
         worker.id,
+        fences.as_deref(),
     )
     .fetch_all(pool)
     .await?;
@@ -142,9 +160,6 @@ pub async fn retire_worker(pool: &PgPool, worker: &Worker) -> Result<()> {
         };
         settle(pool, &claim, &[], Outcome::HandedBack, Value::Null, FollowUp::default()).await?;
     }
-    sqlx::query!("delete from workers where id = $1", worker.id)
-        .execute(pool)
-        .await?;
     Ok(())
 }
 

@@ -35,7 +35,7 @@ on conflict on constraint one_row_per_lane do update set
         when lane.state = 'leased' and lane.dirty_generation = lane.claimed_generation
             then clock_timestamp() + $9 * interval '1 second'
         -- A lane that failed keeps its pause, however often its files are saved; only an explicit request ends it.
-        when lane.state = 'ready' and lane.attempt > 0 and $9 > 0 then lane.run_at
+        when lane.state = 'ready' and (lane.attempt > 0 or lane.losses > 0) and $9 > 0 then lane.run_at
         -- Never later than the first request said: the window is fixed, it does not slide.
         else least(lane.run_at, clock_timestamp() + $9 * interval '1 second')
     end,
@@ -57,5 +57,5 @@ where lane.state in ('idle', 'parked')
     or lane.priority > excluded.priority
     or lane.host <> excluded.host
     or (excluded.full_requested and not lane.full_requested)
-    or (lane.run_at > clock_timestamp() + $9 * interval '1 second' and (lane.attempt = 0 or $9 = 0))
+    or (lane.run_at > clock_timestamp() + $9 * interval '1 second' and (lane.attempt = 0 and lane.losses = 0 or $9 = 0))
 returning lane.id, coalesce(lane.waiting_since = statement_timestamp(), false) as "began!"

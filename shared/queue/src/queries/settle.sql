@@ -13,7 +13,7 @@ with lane as (
         end,
         waiting_since = case when $2 = 'idle' then null else coalesce(waiting_since, clock_timestamp()) end,
         last_error = case when $8 = 'succeeded' then null else coalesce($9, last_error) end,
-        last_failed_at = case when $8 = 'failed' then clock_timestamp() else last_failed_at end,
+        last_failed_at = case when $8 in ('failed', 'interrupted') then clock_timestamp() else last_failed_at end,
         worker_id = null,
         leased_at = null,
         cancel_requested = false,
