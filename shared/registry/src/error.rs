@@ -226,6 +226,33 @@ pub(crate) fn has_code(error: &sqlx::Error, code: &str) -> bool {
         .is_some_and(|found| found == code)
 }
 
+/// Whether an error is the database server's trouble and not that of who asked: it went away, restarts, refuses
+/// connections, or has no disk or memory left. Asking again later is the way, however often. Looks through all causes.
+#[must_use]
+pub fn is_server_trouble(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if cause.downcast_ref::<sqlx::Error>().is_some_and(is_trouble_of_server) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+fn is_trouble_of_server(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            // Connection exceptions, insufficient resources, operator intervention but for a cancelled statement, and
+            // sessions that were ended for standing still.
+            ["08", "53", "57P", "25P03"].iter().any(|class| code.starts_with(class))
+                && code != sqlstate::PROTOCOL_VIOLATION
+        }),
+        _ => false,
+    }
+}
+
 /// Whether a connection failed because there is no such database. PgBouncer passes on the text under a code of its own.
 pub(crate) fn is_missing_database(error: &sqlx::Error) -> bool {
     has_code(error, sqlstate::INVALID_CATALOG_NAME)

@@ -77,10 +77,21 @@ pub(crate) fn revoke_public(name: &Identifier) -> Ddl {
     AssertSqlSafe(format!("revoke connect, temporary on database {name} from public"))
 }
 
-/// Set on the database rather than at connection start: a pooler refuses or forgets what a session sets.
-pub(crate) fn set_statement_timeout(name: &Identifier, timeout: Duration) -> Ddl {
-    let milliseconds = timeout.as_millis();
-    AssertSqlSafe(format!("alter database {name} set statement_timeout = {milliseconds}"))
+/// How long a statement may take, a transaction may stand still, and a client may be unreachable, in milliseconds. Set on
+/// the database rather than at connection start: a pooler refuses or forgets what a session sets.
+///
+/// A worker that is stopped in the middle of a transaction, or cut off by a network, keeps what it has locked; by itself
+/// TCP would notice after two hours.
+pub(crate) fn bound_sessions(name: &Identifier, statement: Duration, idle_in_transaction: Duration) -> Ddl {
+    let (statement, idle) = (statement.as_millis(), idle_in_transaction.as_millis());
+    AssertSqlSafe(format!(
+        "alter database {name} set statement_timeout = {statement};
+         alter database {name} set idle_in_transaction_session_timeout = {idle};
+         alter database {name} set tcp_keepalives_idle = 10;
+         alter database {name} set tcp_keepalives_interval = 5;
+         alter database {name} set tcp_keepalives_count = 3;
+         alter database {name} set tcp_user_timeout = 25000"
+    ))
 }
 
 /// How Postgres stores the vectors of a column.

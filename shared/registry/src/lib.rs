@@ -16,6 +16,7 @@ mod provision;
 mod reconcile;
 
 mod connection_budget;
+mod connection_check;
 mod pin_embedding;
 mod pools;
 
@@ -25,7 +26,7 @@ mod git_url;
 mod locations;
 
 pub use client_target::ClientTarget;
-pub use error::RegistryError;
+pub use error::{RegistryError, is_server_trouble};
 pub use git_policy::{GitPolicy, GitRefusal};
 pub use git_url::{GitProtocol, GitUrl, GitUrlError, is_branch_name};
 pub use initialize::{InitReport, Privileges};

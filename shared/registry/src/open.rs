@@ -11,8 +11,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::connection_check::answers;
 use crate::error::{RegistryError, doing, has_code, is_missing_database, sqlstate};
-use crate::identifiers::{Identifier, create_empty_database, revoke_public, set_statement_timeout};
+use crate::identifiers::{Identifier, bound_sessions, create_empty_database, revoke_public};
 use crate::initialize::create_registry_sql;
 use crate::migrations::{Schema, Standing};
 use crate::pools::ProjectPools;
@@ -25,6 +26,10 @@ const MAINTENANCE_DATABASE: &str = "postgres";
 
 /// Connections are replaced after this long, so that a server's memory and a pooler's balance recover.
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// Every transaction of the registry is a handful of statements. A worker that stops between two of them keeps lanes locked
+/// that others would take over: no longer than its lease.
+const TRANSACTION_STANDS_STILL: Duration = Duration::from_secs(10);
 
 /// Creating a database is mostly disk writes; more at once only take longer, and each holds a registry connection.
 const CREATIONS_AT_ONCE: usize = 3;
@@ -224,6 +229,9 @@ async fn connect(server: &PgConnectOptions, options: &RegistryOptions) -> Result
         .idle_timeout(options.idle_timeout)
         .max_lifetime(MAX_LIFETIME)
         .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(answers(connection)))
+        .after_release(|connection, _| Box::pin(answers(connection)))
         .connect_with(server.clone());
     let mut connecting = std::pin::pin!(connecting);
     if let Ok(connected) = tokio::time::timeout(REFUSED_PATIENCE, &mut connecting).await {
@@ -313,18 +321,22 @@ async fn bring_up_to_date(
         .await
         .map_err(|source| connect_error(server, database, source))?;
     Schema::Registry.migrate(&mut connection, database.as_str()).await?;
-    let set = sqlx::raw_sql(set_statement_timeout(database, options.statement_timeout))
-        .execute(&mut connection)
-        .await;
+    let set = sqlx::raw_sql(bound_sessions(
+        database,
+        options.statement_timeout,
+        TRANSACTION_STANDS_STILL,
+    ))
+    .execute(&mut connection)
+    .await;
     match set {
         Ok(_) => {}
         // The database was made by an administrator, who may have set what he wants.
         Err(error) if has_code(&error, sqlstate::INSUFFICIENT_PRIVILEGE) => {
-            tracing::warn!("may not set the registry's statement timeout; statements are not bounded by it");
+            tracing::warn!("may not set the registry's timeouts; statements and sessions are not bounded by them");
         }
         // Two processes opened a new registry at the same time, and the other one is setting the same value.
         Err(error) if is_concurrent_update(&error) => {}
-        Err(error) => return Err(doing("set the registry's statement timeout")(error)),
+        Err(error) => return Err(doing("set the registry's timeouts")(error)),
     }
     connection.close().await.map_err(doing("leave the registry database"))
 }

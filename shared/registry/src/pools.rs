@@ -12,6 +12,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::timeout;
 
 use crate::connection_budget::ConnectionBudget;
+use crate::connection_check::answers;
 use crate::error::{RegistryError, is_missing_database};
 use crate::migrations::{Schema, Standing};
 use crate::open::{MAX_LIFETIME, Registry, RegistryOptions};
@@ -157,10 +158,12 @@ impl ProjectPools {
             .acquire_timeout(self.options.acquire_timeout)
             // The pool owns its reservation through this hook, so that it is given back when the last clone goes,
             // not when the cache forgets the pool while somebody still uses it.
-            .after_release(move |_, _| {
+            .after_release(move |connection, _| {
                 let _reserved = &reserved;
-                Box::pin(std::future::ready(Ok(true)))
+                Box::pin(answers(connection))
             })
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(answers(connection)))
             .connect_lazy_with(self.server.clone().database(&project.database_name));
         let mut connection = acquire(&pool, project).await?;
         prepare(&mut connection, project).await?;

@@ -2,12 +2,12 @@
 //! leaves a state from which reconcile.rs finishes or undoes the rest.
 //! Never drops a database whose stamp it does not recognise.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions, Connection};
 
 use crate::error::{RegistryError, doing, has_code, sqlstate};
-use crate::identifiers::{Identifier, create_database_from, drop_database, revoke_public, set_statement_timeout};
+use crate::identifiers::{Identifier, bound_sessions, create_database_from, drop_database, revoke_public};
 use crate::initialize::create_database_sql;
 use crate::names::ProjectName;
 use crate::open::Registry;
@@ -15,6 +15,9 @@ use crate::projects::Project;
 use crate::reconcile::UNFINISHED_AFTER;
 use crate::stamp::{self, Ownership};
 use crate::template::{Template, ensure_template, template_name};
+
+/// A publishing transaction computes between two of its statements, for seconds on a busy machine.
+const PUBLICATION_STANDS_STILL: Duration = Duration::from_secs(60);
 
 impl Registry {
     /// Creates a project with a database of its own. Of several callers with one name exactly one succeeds.
@@ -160,10 +163,10 @@ impl Registry {
             .await
             .map_err(doing("close the project's database to other roles"))?;
         let timeout = self.options().project_statement_timeout;
-        sqlx::raw_sql(set_statement_timeout(database, timeout))
+        sqlx::raw_sql(bound_sessions(database, timeout, PUBLICATION_STANDS_STILL))
             .execute(self.pool())
             .await
-            .map_err(doing("set the project's statement timeout"))?;
+            .map_err(doing("set the project's timeouts"))?;
         let mut connection = self
             .server()
             .clone()
