@@ -164,15 +164,17 @@ impl Runner {
         if slots.free() == 0 {
             return Vec::new();
         }
-        let filter = slots.narrow(filter);
-        match quarry_queue::claim(self.context.registry.pool(), &pulse.worker(), &filter, slots.free()).await {
-            Ok(claims) => claims,
-            Err(error) => {
-                tracing::warn!("claim jobs: {:#}", anyhow::Error::from(error));
-                tokio::time::sleep(RECONNECT_PAUSE).await;
-                Vec::new()
-            }
-        }
+        let (filter, worker) = (slots.narrow(filter), pulse.worker());
+        let claiming = quarry_queue::claim(self.context.registry.pool(), &worker, &filter, slots.free());
+        let trouble = match tokio::time::timeout(self.context.lease, claiming).await {
+            Ok(Ok(claims)) => return claims,
+            Ok(Err(error)) => format!("{:#}", anyhow::Error::from(error)),
+            // What it leased all the same goes back with a heartbeat.
+            Err(_) => "the database does not answer".to_owned(),
+        };
+        tracing::warn!("claim jobs: {trouble}");
+        tokio::time::sleep(RECONNECT_PAUSE).await;
+        Vec::new()
     }
 
     async fn next_due(&self, filter: &ClaimFilter, slots: &Slots) -> Option<Instant> {
@@ -180,9 +182,9 @@ impl Runner {
             return None;
         }
         // A failure shows in the next claim.
-        let due = quarry_queue::next_due(self.context.registry.pool(), &slots.narrow(filter))
-            .await
-            .ok()??;
+        let filter = slots.narrow(filter);
+        let asking = quarry_queue::next_due(self.context.registry.pool(), &filter);
+        let due = tokio::time::timeout(self.context.lease, asking).await.ok()?.ok()??;
         Some(Instant::now() + due)
     }
 }

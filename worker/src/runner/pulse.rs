@@ -2,13 +2,14 @@
 //! when its own clock says that the lease must be over, so that a worker cut off from the database stops by itself.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use quarry_queue::{Beat, Claim, QueueError, Worker};
+use quarry_queue::{Beat, Claim, Lease, QueueError, Worker};
 use quarry_registry::PgPool;
 use tokio::task::{AbortHandle, JoinError};
+use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::jobs::Signals;
@@ -17,26 +18,43 @@ use crate::jobs::Signals;
 pub(super) struct Held {
     claim: Claim,
     pub(super) signals: Signals,
-    reason: AtomicU8,
+    lost: CancellationToken,
+    cancelled: AtomicBool,
 }
 
 /// Leases that cannot be handed back run out by themselves soon after.
 const RETIRE_LIMIT: Duration = Duration::from_secs(5);
 
-const LOST: u8 = 1;
-const CANCELLED: u8 = 2;
-
 impl Held {
+    fn new(claim: &Claim) -> Held {
+        Held {
+            claim: claim.clone(),
+            signals: Signals::default(),
+            lost: CancellationToken::new(),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns when the lease is lost.
+    pub(super) async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+
     pub(super) fn is_lost(&self) -> bool {
-        self.reason.load(Ordering::Acquire) == LOST
+        self.lost.is_cancelled()
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.reason.load(Ordering::Acquire) == CANCELLED
+        self.cancelled.load(Ordering::Acquire)
     }
 
-    fn end(&self, reason: u8) {
-        self.reason.store(reason, Ordering::Release);
+    fn lose(&self) {
+        self.lost.cancel();
+        self.signals.stop.cancel();
+    }
+
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
         self.signals.stop.cancel();
     }
 }
@@ -84,11 +102,7 @@ impl Pulse {
 
     /// Takes a fresh claim under the heartbeat.
     pub(super) fn watch(&self, claim: &Claim) -> Arc<Held> {
-        let held = Arc::new(Held {
-            claim: claim.clone(),
-            signals: Signals::default(),
-            reason: AtomicU8::new(0),
-        });
+        let held = Arc::new(Held::new(claim));
         self.shared.state().held.insert(claim.job_id, held.clone());
         held
     }
@@ -100,7 +114,7 @@ impl Pulse {
                 self.shared.state().held.remove(&job_id);
             }
             // Its lease is settled by nobody: it returns to the queue when this worker retires or is rescued.
-            Err(error) => tracing::error!("a job panicked: {error}"),
+            Err(error) => tracing::error!("settling a job panicked: {error}"),
         }
     }
 
@@ -142,6 +156,7 @@ impl Shared {
 
     async fn beat_for_ever(self: Arc<Shared>) {
         let mut last_beat = Instant::now();
+        let mut strays = Vec::new();
         loop {
             tokio::time::sleep(self.heartbeat).await;
             let (worker, before): (Worker, Vec<Arc<Held>>) = {
@@ -155,6 +170,7 @@ impl Shared {
                 Ok(Ok(beat)) if beat.alive => {
                     last_beat = sent;
                     obey(&beat, &before);
+                    strays = self.hand_back_strays(&worker, &beat, &strays).await;
                 }
                 Ok(Ok(_)) => self.register_anew(&before, &mut last_beat).await,
                 Ok(Err(error)) => tracing::warn!("heartbeat: {:#}", anyhow::Error::from(error)),
@@ -162,10 +178,39 @@ impl Shared {
             }
             if last_beat.elapsed() >= self.lease {
                 for held in self.state().held.values() {
-                    held.end(LOST);
+                    held.lose();
                 }
             }
         }
+    }
+
+    /// Leases that no run here holds: the answer to a claim was lost, or a settlement was given up. Their worker lives, so
+    /// nobody would ever rescue them. Those that were strays at the last beat already go back; a claim whose answer is
+    /// just on its way is not one twice.
+    async fn hand_back_strays(&self, worker: &Worker, beat: &Beat, before: &[Lease]) -> Vec<Lease> {
+        let strays: Vec<Lease> = {
+            let held = &self.state().held;
+            let is_held = |lease: &&Lease| {
+                held.get(&lease.job_id)
+                    .is_some_and(|held| held.claim.fence == lease.fence)
+            };
+            beat.leases.iter().filter(|lease| !is_held(lease)).copied().collect()
+        };
+        let twice: Vec<Lease> = strays
+            .iter()
+            .filter(|stray| before.iter().any(|lease| lease.fence == stray.fence))
+            .copied()
+            .collect();
+        if !twice.is_empty() {
+            tracing::warn!("hands back {} jobs that nothing here works on", twice.len());
+            let handing_back = quarry_queue::hand_back_strays(&self.queue, worker, &twice);
+            match tokio::time::timeout(self.heartbeat, handing_back).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!("hand jobs back: {:#}", anyhow::Error::from(error)),
+                Err(_) => tracing::warn!("hand jobs back: the database does not answer"),
+            }
+        }
+        strays
     }
 
     async fn register_anew(&self, before: &[Arc<Held>], last_beat: &mut Instant) {
@@ -174,15 +219,17 @@ impl Shared {
             before.len()
         );
         for held in before {
-            held.end(LOST);
+            held.lose();
         }
         let sent = Instant::now();
-        match register(&self.queue, &self.host, self.lease).await {
-            Ok(worker) => {
+        let registering = register(&self.queue, &self.host, self.lease);
+        match tokio::time::timeout(self.lease, registering).await {
+            Ok(Ok(worker)) => {
                 self.state().worker = worker;
                 *last_beat = sent;
             }
-            Err(error) => tracing::warn!("register anew: {:#}", anyhow::Error::from(error)),
+            Ok(Err(error)) => tracing::warn!("register anew: {:#}", anyhow::Error::from(error)),
+            Err(_) => tracing::warn!("register anew: the database does not answer"),
         }
     }
 }
@@ -192,9 +239,9 @@ fn obey(beat: &Beat, before: &[Arc<Held>]) {
     let cancelled: Vec<i64> = beat.cancelled().collect();
     for held in before {
         if cancelled.contains(&held.claim.job_id) {
-            held.end(CANCELLED);
+            held.cancel();
         } else if beat.lost(&held.claim) {
-            held.end(LOST);
+            held.lose();
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use quarry_queue::RetryPolicy;
 use quarry_registry::ProjectState;
 use tokio::task::AbortHandle;
@@ -20,6 +21,9 @@ const KEEP_EMBEDDINGS_DAYS: u16 = 30;
 
 /// Bounds one round of pruning; the next one goes on.
 const EMBEDDINGS_AT_ONCE: u32 = 50_000;
+
+/// A server that takes longer to tidy up has better things to do; rescue must not wait behind a connection that died.
+const TIDY_LIMIT: Duration = Duration::from_secs(300);
 
 /// History grows by rows a minute; an hour's worth is nothing.
 const PRUNE_EVERY: u32 = 3600;
@@ -43,32 +47,35 @@ async fn keep_up(context: Context) {
         ..RetryPolicy::default()
     };
     for round in 0_u32.. {
-        match quarry_queue::rescue(queue, &policy).await {
-            Ok(rescued) if rescued.lanes > 0 => {
+        match tokio::time::timeout(context.lease, quarry_queue::rescue(queue, &policy)).await {
+            Ok(Ok(rescued)) if rescued.lanes > 0 => {
                 tracing::warn!(
                     lanes = rescued.lanes,
                     "took back {} jobs of dead workers",
                     rescued.lanes
                 );
             }
-            Ok(_) => {}
-            Err(error) => tracing::debug!("rescue: {:#}", anyhow::Error::from(error)),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!("rescue: {:#}", anyhow::Error::from(error)),
+            Err(_) => tracing::debug!("rescue: the database does not answer"),
         }
         if round % PRUNE_EVERY == PRUNE_EVERY - 1 {
-            let pruned = quarry_queue::prune(queue, quarry_queue::KEEP_TICKETS, quarry_queue::KEEP_RUNS).await;
-            if let Err(error) = pruned {
-                tracing::warn!("prune the history: {:#}", anyhow::Error::from(error));
-            }
-            if let Err(error) = tidy_projects(&context).await {
-                tracing::warn!("tidy the projects: {error:#}");
+            match tokio::time::timeout(TIDY_LIMIT, tidy(&context)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!("tidy: {error:#}"),
+                Err(_) => tracing::warn!("tidy: the database does not answer"),
             }
         }
         tokio::time::sleep(RESCUE_EVERY).await;
     }
 }
 
-/// Finishes half-made projects and drops what nothing refers to any more.
-async fn tidy_projects(context: &Context) -> anyhow::Result<()> {
+/// Prunes the history, finishes half-made projects and drops what nothing refers to any more.
+async fn tidy(context: &Context) -> anyhow::Result<()> {
+    let queue = context.registry.pool();
+    quarry_queue::prune(queue, quarry_queue::KEEP_TICKETS, quarry_queue::KEEP_RUNS)
+        .await
+        .context("prune the history")?;
     context.registry.reconcile().await?;
     for project in context.registry.projects().await? {
         if project.state != ProjectState::Ready {
