@@ -44,6 +44,8 @@ struct State {
     held: AtomicUsize,
     /// Requests wait once this many texts have been asked for.
     limit: watch::Sender<usize>,
+    /// Requests with a text that contains this wait.
+    held_word: watch::Sender<Option<String>>,
     answer: Mutex<Answer>,
     /// Further models and the components of their vectors.
     others: Mutex<Vec<(String, usize)>>,
@@ -56,6 +58,7 @@ struct Answer {
     dimensions: usize,
     is_garbage: bool,
     refused_word: Option<String>,
+    takes: Duration,
 }
 
 impl FakeEndpoint {
@@ -131,9 +134,20 @@ impl FakeEndpoint {
         self.state.limit.send_replace(texts);
     }
 
+    /// From now on every request waits that has a text with `word` in it.
+    pub fn hold_texts_with(&self, word: &str) {
+        self.state.held_word.send_replace(Some(word.to_owned()));
+    }
+
     /// Lets the waiting requests go on, and those to come.
     pub fn release(&self) {
+        self.state.held_word.send_replace(None);
         self.hold_after(usize::MAX);
+    }
+
+    /// From now on each request takes so long.
+    pub fn answer_after(&self, takes: Duration) {
+        self.state.answer.lock().unwrap().takes = takes;
     }
 
     /// From now on its vectors have another number of components.
@@ -186,6 +200,7 @@ impl ReservedEndpoint {
             dimensions: DIMENSIONS,
             is_garbage: false,
             refused_word: None,
+            takes: Duration::ZERO,
         };
         let state = Arc::new(State {
             texts: AtomicUsize::new(0),
@@ -193,6 +208,7 @@ impl ReservedEndpoint {
             arrivals: Mutex::default(),
             held: AtomicUsize::new(0),
             limit: watch::Sender::new(usize::MAX),
+            held_word: watch::Sender::new(None),
             answer: Mutex::new(answer),
             others: Mutex::default(),
             held_model: watch::Sender::new(None),
@@ -232,7 +248,12 @@ async fn embed(state: &State, body: &[u8]) -> Response {
         state.limit.subscribe().wait_for(may_go_on).await.unwrap();
         let is_free = |held: &Option<String>| held.as_deref() != Some(model);
         state.held_model.subscribe().wait_for(is_free).await.unwrap();
+        let has_none_of =
+            |word: &Option<String>| !word.as_ref().is_some_and(|word| texts.iter().any(|t| t.contains(word)));
+        state.held_word.subscribe().wait_for(has_none_of).await.unwrap();
         drop(waiting);
+        let takes = state.answer.lock().unwrap().takes;
+        tokio::time::sleep(takes).await;
         state
             .asked
             .lock()

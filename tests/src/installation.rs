@@ -35,10 +35,14 @@ impl Installation {
     /// As [`Installation::new`], with whatever answers, or does not answer, at `url`.
     pub async fn with_endpoint_url(program: &str, url: &str) -> Installation {
         let database = test_database().await;
-        Installation::embedded(program)
+        Installation::with_registry(program, &database.url)
             .await
-            .with("QUARRY_DATABASE_URL", &database.url)
             .with("QUARRY_EMBEDDING_URL", url)
+    }
+
+    /// As [`Installation::new`], with a registry of the test's own and no endpoint yet.
+    pub async fn with_registry(program: &str, url: &str) -> Installation {
+        Installation::embedded(program).await.with("QUARRY_DATABASE_URL", url)
     }
 
     /// A new installation with nothing configured: an embedded Postgres and the built-in model. Both are ended when it is

@@ -13,12 +13,14 @@ mod git_refusals;
 mod git_urls;
 mod git_workers;
 mod indexing;
+mod kill_storm;
 mod managing;
 mod many_workers;
 mod operating;
 mod refusals;
 mod replaying;
 mod searching;
+mod server_trouble;
 mod service;
 mod skipping;
 mod stamps;
@@ -29,6 +31,7 @@ mod watching_git;
 mod watching_trouble;
 mod watching_unpublished;
 mod workers;
+mod zombies;
 
 use system_tests::{FakeEndpoint, Installation};
 

@@ -1,9 +1,12 @@
 //! What is indexed of a tree and what is left out, and that the report says so.
 
-use serde_json::json;
-use system_tests::Tree;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use crate::installation;
+use serde_json::json;
+use system_tests::{FakeEndpoint, Installation, Tree};
+
+use crate::{PROGRAM, installation};
 
 const SECRET: &str = "hunter2-never-to-be-stored";
 
@@ -184,4 +187,47 @@ async fn the_chunks_of_a_file_give_the_file_back() {
         let hex: String = on_disk.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(quarry.rows("tiles", &joined).await, [hex], "{path}");
     }
+}
+
+/// Root reads what nobody may read. This program is root without that power; for others it is the program as it is.
+fn program_that_obeys_permissions(bin: &Tree) -> String {
+    let obeys = "setpriv --bounding-set=-dac_override,-dac_read_search";
+    let prefix = if is_root() { obeys } else { "" };
+    bin.write("quarry", format!("#!/bin/sh\nexec {prefix} {PROGRAM} \"$@\"\n"));
+    permit(bin, "quarry", 0o755);
+    bin.path("quarry").display().to_string()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+fn permit(tree: &Tree, path: &str, mode: u32) {
+    std::fs::set_permissions(tree.path(path), Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_unreadable_file_never_parks_its_repository() {
+    let (bin, tree) = (Tree::new("bin"), Tree::new("unreadable"));
+    let endpoint = FakeEndpoint::start().await;
+    let quarry = Installation::new(&program_that_obeys_permissions(&bin), &endpoint).await;
+    for name in ["good", "bad"] {
+        tree.write(&format!("src/{name}.py"), format!("{name} = 'before'\n"));
+    }
+    quarry.index(tree.root(), "unreadable").await;
+    for name in ["good", "bad"] {
+        tree.write(&format!("src/{name}.py"), format!("{name} = 'after'\n"));
+    }
+    permit(&tree, "src/bad.py", 0);
+    let report = quarry.index(tree.root(), "unreadable").await;
+    assert_eq!(report["files_skipped"]["unreadable"], 1, "{report}");
+    let contents = async || {
+        let stored = "select rtrim(content, chr(10)) from codebase.code_chunks order by file_path";
+        quarry.rows("unreadable", stored).await
+    };
+    assert!(contents().await.contains(&"good = 'after'".to_owned()));
+    assert_eq!(quarry.run(["jobs", "list", "--json"]).await.json(), json!([]));
+    permit(&tree, "src/bad.py", 0o644);
+    quarry.index(tree.root(), "unreadable").await;
+    assert_eq!(contents().await, ["bad = 'after'", "good = 'after'"]);
 }

@@ -130,3 +130,17 @@ async fn a_retired_worker_hands_its_lanes_back_at_once() {
     .unwrap();
     assert_eq!(late, Settled::LeaseLost);
 }
+
+#[tokio::test]
+async fn a_lease_whose_claim_was_never_heard_of_goes_back_while_its_worker_lives() {
+    let bench = Bench::new().await;
+    bench.sync().await;
+    bench.save(&["a"]).await;
+    let claims = bench.claims().await;
+    let beat = heartbeat(&bench.pool, &bench.worker).await.unwrap();
+    let stray = beat.leases.iter().find(|lease| lease.fence == claims[0].fence).unwrap();
+    hand_back_strays(&bench.pool, &bench.worker, &[*stray]).await.unwrap();
+    let again = bench.claim().await;
+    assert_eq!((again.job_id, again.attempt), (claims[0].job_id, 1));
+    assert!(holds(&bench.pool, &claims[1]).await.unwrap(), "the other one is kept");
+}

@@ -12,6 +12,7 @@ mod leases;
 mod limits;
 mod model;
 mod plan;
+mod poison;
 mod removing;
 mod resharding;
 mod settling;
