@@ -12,8 +12,9 @@ use crate::lane::{JobKind, Lane};
 use crate::turns::Turns;
 use crate::workers::Worker;
 
-/// The most lanes one claim takes; more would sit leased and unworked while other workers idle.
-pub const CLAIM_LIMIT: usize = 16;
+/// The most lanes one claim takes, however many places its worker has free: it bounds the statement. So many, because jobs
+/// that take no time cost little more than their share of the round trips.
+pub const CLAIM_LIMIT: usize = 64;
 
 /// A lane leased to a worker. The lease lasts as long as the worker's heartbeats do.
 #[derive(Clone, Debug, PartialEq, Eq)]

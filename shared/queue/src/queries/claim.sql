@@ -2,7 +2,7 @@
 --
 -- The places to look at are listed by the caller ($2 to $5): each level of priority, within it each host, and of each
 -- host the projects from `after` (exclusive) to `through`. Going from project to project reads the first ready lane of
--- each; from those that are due up to 16 are taken, so that the next project has its turn with the next claim.
+-- each; from those that are due up to 64 are taken, so that the next project has its turn with the next claim.
 -- Every scan has equality on the index's first columns and its order on the next: there is no plan with a sort to
 -- prefer, whatever the statistics say, and of a project's lanes that are due in the future one is read.
 -- The inner limits are literals: with a parameter the generic plan of a prepared statement assumes a tenth of the table.
@@ -61,7 +61,7 @@ with candidate as materialized (
             and lane.run_at <= statement_timestamp()
             and lane.kind = any ($6::text[])
         order by lane.run_at
-        limit 16
+        limit 64
         for no key update skip locked
     ) as due
     where (turn.room is null or turn.room > 0)

@@ -1,4 +1,4 @@
--- Makes lanes of one repository ready, creating those that do not exist. Returns the lanes whose waiting began here.
+-- Makes lanes of one repository ready, creating those that do not exist. Returns the lanes that were written.
 -- "Nothing waits" = idle, parked, or leased without a request since the claim. Only then does the generation move:
 -- whatever joins a lane that waits already is covered by the generation the next claim takes.
 -- A lane that needs no change is locked all the same (on conflict locks before it evaluates where), so no claim can
@@ -58,4 +58,4 @@ where lane.state in ('idle', 'parked')
     or lane.host <> excluded.host
     or (excluded.full_requested and not lane.full_requested)
     or (lane.run_at > clock_timestamp() + $9 * interval '1 second' and (lane.attempt = 0 and lane.losses = 0 or $9 = 0))
-returning lane.id, coalesce(lane.waiting_since = statement_timestamp(), false) as "began!"
+returning lane.id, lane.state, lane.dirty_generation, coalesce(lane.waiting_since = statement_timestamp(), false) as "began!"
