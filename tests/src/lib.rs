@@ -27,7 +27,7 @@ pub use invent::invent;
 pub use lossy_network::LossyNetwork;
 pub use numbers::Numbers;
 pub use process::Running;
-pub use savers::{Savers, scattered};
+pub use savers::Savers;
 pub use sql_session::SqlSession;
 pub use tree::Tree;
 pub use upstream::Upstream;

@@ -12,7 +12,7 @@ use quarry_registry::{Project, Registry, RegistryOptions};
 use uuid::Uuid;
 
 use crate::wait::PATIENCE;
-use crate::{Installation, Tree};
+use crate::{Installation, Numbers, Tree};
 
 /// Files of each of them; few, so that a file is often saved again while it is being indexed.
 const FILES_EACH: u64 = 25;
@@ -94,7 +94,7 @@ impl<'a> Savers<'a> {
     /// # Panics
     /// When the disk refuses.
     pub async fn save_once(&self, saver: u64) {
-        let number = saver * FILES_EACH + scattered(self.saves()) % FILES_EACH;
+        let number = saver * FILES_EACH + Numbers::new(self.saves()).any() % FILES_EACH;
         let path = format!("src/part_{}/file_{number}.py", number % 5);
         self.change(&path);
         let tell = || {
@@ -139,7 +139,7 @@ impl<'a> Savers<'a> {
     fn change(&self, path: &str) {
         let revision = self.saves.fetch_add(1, Ordering::SeqCst) + 1;
         let text = format!("revision = {revision}\n");
-        let way = scattered(revision) % 10;
+        let way = Numbers::new(revision).below(10);
         match way {
             0 if self.tree.path(path).exists() => self.tree.remove(path),
             1..4 => self.tree.write(path, text),
@@ -202,13 +202,4 @@ impl<'a> Savers<'a> {
         self.quarry.index(self.tree.root(), "fresh").await;
         assert_eq!(self.quarry.dump(self.project()).await, self.quarry.dump("fresh").await);
     }
-}
-
-/// Numbers without a pattern that a schedule could fall in step with: splitmix64.
-#[must_use]
-pub fn scattered(number: u64) -> u64 {
-    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

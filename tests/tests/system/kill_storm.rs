@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use quarry_postgres::testing::test_database;
-use system_tests::{FakeEndpoint, Fence, FenceWatch, Installation, Running, Savers, Tree, scattered};
+use system_tests::{FakeEndpoint, Fence, FenceWatch, Installation, Numbers, Running, Savers, SqlSession, Tree};
 
 use crate::PROGRAM;
 
 const HOST: &str = "storm";
 
-/// A worker that is stopped comes back a while after its lease of two seconds is over.
+/// A worker that is stopped comes back after others have taken over.
 const STOPPED_FOR: Duration = Duration::from_millis(2_500);
+
+/// So long one that was taken for dead goes on, before it is killed.
+const HAUNTS_FOR: Duration = Duration::from_millis(1_500);
 
 /// How hard it blows.
 struct Storm {
@@ -45,12 +48,25 @@ impl Storm {
     }
 }
 
+/// A worker, and whether it hears that it was taken for dead.
+struct Target {
+    worker: Running,
+    is_deaf: bool,
+}
+
 /// The workers, and what befell them.
 struct Struck<'a> {
+    /// With a lease of two seconds.
     quarry: &'a Installation,
+    /// Asks only every 100 seconds whether it lives: nothing but the fence keeps it from publishing.
+    deaf: Installation,
     savers: &'a Savers<'a>,
-    at_work: Vec<Running>,
+    registry: SqlSession,
+    at_work: Vec<Target>,
     stopped: Vec<(Instant, Running)>,
+    /// Go on with what they have in hand, although it is somebody else's by now.
+    zombies: Vec<(Instant, Running)>,
+    started: u64,
     kills: u64,
     stops: u64,
     taken_for_dead: u64,
@@ -58,84 +74,121 @@ struct Struck<'a> {
 
 impl<'a> Struck<'a> {
     fn new(quarry: &'a Installation, savers: &'a Savers<'a>, workers: usize) -> Struck<'a> {
-        Struck {
+        let deaf = quarry.another_machine();
+        let mut struck = Struck {
             quarry,
+            deaf: deaf
+                .with("QUARRY_WORKER_LEASE_S", "300")
+                .with("QUARRY_WORKER_HEARTBEAT_S", "100"),
             savers,
-            at_work: (0..workers).map(|_| start(quarry)).collect(),
+            registry: quarry.sql_session(None),
+            at_work: Vec::new(),
             stopped: Vec::new(),
+            zombies: Vec::new(),
+            started: 0,
             kills: 0,
             stops: 0,
             taken_for_dead: 0,
+        };
+        for _ in 0..workers {
+            struck.start_one();
         }
+        struck
+    }
+
+    fn start_one(&mut self) {
+        self.started += 1;
+        let is_deaf = self.started.is_multiple_of(2);
+        let installation = if is_deaf { &self.deaf } else { self.quarry };
+        self.at_work.push(Target {
+            worker: installation.start(["worker", "--concurrency", "2"]),
+            is_deaf,
+        });
     }
 
     async fn strike_until(&mut self, end: Instant, every: Duration) {
-        let mut ticks = tokio::time::interval(every);
-        for number in 0.. {
+        let (mut ticks, mut numbers) = (tokio::time::interval(every), Numbers::new(7));
+        loop {
             ticks.tick().await;
-            self.wake(Instant::now()).await;
+            self.let_time_pass(Instant::now()).await;
             if Instant::now() >= end {
                 return;
             }
             // One that has a run under way: on a slow machine most of the others are still starting.
-            let Some(victim) = self.one_in_the_middle_of_a_run(number).await else {
+            let Some(victim) = self.one_in_the_middle_of_a_run(&mut numbers).await else {
                 continue;
             };
-            match scattered(number) % 10 {
-                0..2 => self.stop(victim).await,
-                2..4 => self.take_for_dead(victim).await,
-                _ => self.kill(victim).await,
+            let victim = self.at_work.swap_remove(victim);
+            self.start_one();
+            match (victim.is_deaf, numbers.below(4)) {
+                (false, _) => self.kill(victim.worker).await,
+                (true, 0) => self.take_for_dead(victim.worker).await,
+                (true, _) => self.stop(victim.worker).await,
             }
         }
     }
 
-    async fn one_in_the_middle_of_a_run(&self, number: u64) -> Option<usize> {
+    async fn one_in_the_middle_of_a_run(&self, numbers: &mut Numbers) -> Option<usize> {
         let busy = self.savers.busy_workers().await;
-        let chosen = busy.get(usize::try_from(scattered(number ^ 0x5eed) % 64).unwrap() % busy.len().max(1))?;
-        self.at_work.iter().position(|worker| worker.id() == *chosen)
+        if busy.is_empty() {
+            return None;
+        }
+        let chosen = numbers.one_of(&busy);
+        self.at_work.iter().position(|target| target.worker.id() == *chosen)
     }
 
-    async fn kill(&mut self, victim: usize) {
-        self.at_work.swap_remove(victim).kill().await;
-        self.at_work.push(start(self.quarry));
+    async fn kill(&mut self, victim: Running) {
+        victim.kill().await;
         self.kills += 1;
     }
 
-    /// As a laptop that is closed, or a container that is frozen.
-    async fn stop(&mut self, victim: usize) {
-        let victim = self.at_work.swap_remove(victim);
+    /// As a laptop that is closed, or a container that is frozen: others take over, and then it goes on.
+    async fn stop(&mut self, victim: Running) {
         victim.pause().await;
+        self.end_lease(&victim).await;
         self.stopped.push((Instant::now() + STOPPED_FOR, victim));
         self.stops += 1;
     }
 
-    /// As a network that loses the heartbeats: it goes on with what it has in hand until the next one.
-    async fn take_for_dead(&mut self, victim: usize) {
-        let process = self.at_work[victim].id();
-        let expire =
-            format!("update workers set alive_until = clock_timestamp() - interval '1 s' where pid = {process}");
-        self.quarry.registry_rows(&expire).await;
+    /// As a network that loses the heartbeats and nothing else.
+    async fn take_for_dead(&mut self, victim: Running) {
+        self.end_lease(&victim).await;
+        self.zombies.push((Instant::now() + HAUNTS_FOR, victim));
         self.taken_for_dead += 1;
     }
 
-    async fn wake(&mut self, now: Instant) {
+    async fn end_lease(&self, victim: &Running) {
+        let process = victim.id();
+        let expire =
+            format!("update workers set alive_until = clock_timestamp() - interval '1 s' where pid = {process}");
+        self.registry.rows(&expire).await;
+    }
+
+    async fn let_time_pass(&mut self, now: Instant) {
         while let Some(at) = self.stopped.iter().position(|(until, _)| *until <= now) {
             let (_, worker) = self.stopped.swap_remove(at);
             worker.resume().await;
-            self.at_work.push(worker);
+            self.zombies.push((now + HAUNTS_FOR, worker));
+        }
+        while let Some(at) = self.zombies.iter().position(|(until, _)| *until <= now) {
+            self.zombies.swap_remove(at).1.kill().await;
+        }
+    }
+
+    /// Those that were stopped go on and publish what they have, before anybody looks at what is left.
+    async fn calm_down(&mut self) {
+        while !self.stopped.is_empty() || !self.zombies.is_empty() {
+            self.let_time_pass(Instant::now()).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     async fn end(self) {
-        for worker in self.at_work {
-            worker.terminate().await;
-            worker.finish().await.succeeded();
+        for target in self.at_work {
+            target.worker.terminate().await;
+            target.worker.finish().await.succeeded();
         }
     }
-}
-
-fn start(quarry: &Installation) -> Running {
-    quarry.start(["worker", "--concurrency", "2"])
 }
 
 /// What is left of the saves, and what was published, after the storm.
@@ -160,8 +213,9 @@ async fn weather(storm: &Storm, fence: Fence, look: impl AsyncFnOnce(&Savers<'_>
         join_all(all).await;
     };
     tokio::join!(saving, struck.strike_until(end, storm.strike_every));
-    struck.wake(end + STOPPED_FOR).await;
     let quiet = savers.quiet().await;
+    struck.calm_down().await;
+    savers.quiet().await;
     let (kills, stops, dead) = (struck.kills, struck.stops, struck.taken_for_dead);
     struck.end().await;
     let lost_runs = "select count(*) filter (where outcome = 'lost'), count(*) from runs where kind = 'index_files'";
@@ -173,7 +227,7 @@ async fn weather(storm: &Storm, fence: Fence, look: impl AsyncFnOnce(&Savers<'_>
         savers.saves(),
         quiet.as_secs_f64()
     );
-    assert!(kills > 0 && dead > 0, "it did not blow");
+    assert!(kills > 0 && stops > 0, "it did not blow");
     look(&savers, watched).await;
 }
 
