@@ -38,13 +38,15 @@ pub(super) enum NameAt {
     ZigConstant,
     /// A call of Elixir's defining macros.
     ElixirCall,
+    /// In the field `key`, where the field `value` holds others: a section of a configuration.
+    KeyOfBlock,
     /// Fixed: the node has no name of its own.
     Fixed(&'static str),
 }
 
 use NameAt::{
-    Assigned, Binding, Child, Declarator, ElixirCall, Field, FirstIdentifier, Fixed, GoMethod, ImplementedType, LeftIf,
-    Prototype, WithBody, ZigConstant,
+    Assigned, Binding, Child, Declarator, ElixirCall, Field, FirstIdentifier, Fixed, GoMethod, ImplementedType,
+    KeyOfBlock, LeftIf, Prototype, WithBody, ZigConstant,
 };
 
 const NAME: NameAt = Field("name");
@@ -252,6 +254,10 @@ pub(super) const ZIG: &[DefinitionRule] = &[
     rule("variable_declaration", "constant", ZigConstant),
     rule("test_declaration", "function", Child(&["string", "identifier"])),
 ];
+
+pub(super) const YAML: &[DefinitionRule] = &[rule("block_mapping_pair", "section", KeyOfBlock)];
+
+pub(super) const JSON: &[DefinitionRule] = &[rule("pair", "section", KeyOfBlock)];
 
 pub(super) const TOML: &[DefinitionRule] = &[
     rule("table", "section", Child(&["bare_key", "dotted_key", "quoted_key"])),

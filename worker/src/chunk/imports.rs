@@ -1,10 +1,10 @@
 //! Which of a file's imports a piece of it needs: those of names that it uses. Shown beside a chunk as its context, so that
 //! `Engine` in one is told from `Engine` in another. Never resolves a name: the same name is taken for the same thing.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use quarry_codebase::UseRole;
+use rustc_hash::FxHashSet;
 
 use super::lines::Lines;
 use super::outline::Outline;
@@ -47,18 +47,18 @@ impl<'file> Imports<'file> {
     /// The imports above a section of names that are used in it, each on one line, in their order.
     pub(super) fn used_in(&self, lines: &Lines<'_>, outline: &Outline, section: &Range<usize>) -> Vec<String> {
         let (start, end) = (lines.start(section.start), lines.start(section.end));
+        if self.statements.first().is_none_or(|first| first.bytes.end > start) {
+            return Vec::new();
+        }
         let from = outline.uses.partition_point(|(offset, _)| *offset < start);
         let to = outline.uses.partition_point(|(offset, _)| *offset < end);
-        let used: HashSet<&str> = outline.uses[from..to]
+        let used: FxHashSet<&str> = outline.uses[from..to]
             .iter()
             .filter(|(_, role)| *role != UseRole::Import)
             .map(|(offset, _)| name_at(lines.text(), *offset))
             .collect();
         let mut left = MAX_IMPORTS_BYTES;
         let mut needed = Vec::new();
-        if used.is_empty() {
-            return needed;
-        }
         for statement in self
             .statements
             .iter()
@@ -78,7 +78,7 @@ impl<'file> Imports<'file> {
     }
 }
 
-fn name_at(text: &str, offset: usize) -> &str {
+pub(super) fn name_at(text: &str, offset: usize) -> &str {
     let rest = &text[offset..];
     let end = rest.find(|character: char| !(character.is_alphanumeric() || character == '_' || character == '$'));
     &rest[..end.unwrap_or(rest.len())]

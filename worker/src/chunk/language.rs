@@ -21,6 +21,7 @@ pub struct Language {
 pub(super) enum Syntax {
     Code(CodeSyntax),
     Markdown,
+    Notebook,
     Plain,
 }
 
@@ -53,7 +54,7 @@ impl Language {
         match &self.syntax {
             Syntax::Code(code) => code.separator,
             Syntax::Markdown => NameSeparator::Arrow,
-            Syntax::Plain => NameSeparator::Dot,
+            Syntax::Notebook | Syntax::Plain => NameSeparator::Dot,
         }
     }
 }
@@ -61,6 +62,16 @@ impl Language {
 /// Every known language.
 pub fn languages() -> impl Iterator<Item = &'static Language> {
     LANGUAGES.iter()
+}
+
+/// The kinds that the rules of all grammars name.
+#[cfg(test)]
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    let rules = LANGUAGES.iter().flat_map(|language| match &language.syntax {
+        Syntax::Code(code) => code.definitions,
+        _ => &[],
+    });
+    rules.map(|rule| rule.kind)
 }
 
 /// The language of the file at `path`, which begins with `text`.
@@ -167,7 +178,7 @@ macro_rules! text {
 }
 
 #[rustfmt::skip] // a table: one language a line
-static LANGUAGES: [Language; 76] = [
+static LANGUAGES: [Language; 77] = [
     code!("rust", ["rs"], [], ["rust-script"], tree_sitter_rust::LANGUAGE, rules::RUST, Colons),
     code!("python", ["py", "pyi", "pyw"], ["sconstruct", "sconscript", "wscript"], ["python", "pypy"], tree_sitter_python::LANGUAGE, rules::PYTHON, Dot),
     code!("javascript", ["js", "mjs", "cjs", "jsx"], ["jakefile"], ["node", "deno", "bun"], tree_sitter_javascript::LANGUAGE, rules::JAVASCRIPT, Dot),
@@ -186,13 +197,13 @@ static LANGUAGES: [Language; 76] = [
     code!("bash", ["sh", "bash", "zsh", "ksh", "bats"], [".bashrc", ".bash_profile", ".profile", ".zshrc", "pkgbuild", "apkbuild"], ["sh", "bash", "zsh", "dash", "ksh"], tree_sitter_bash::LANGUAGE, rules::BASH, Dot),
     code!("html", ["html", "htm", "xhtml"], [], [], tree_sitter_html::LANGUAGE, rules::NONE, Dot),
     code!("css", ["css"], [], [], tree_sitter_css::LANGUAGE, rules::NONE, Dot),
-    code!("json", ["json", "jsonc", "json5", "geojson", "webmanifest"], [".babelrc", ".eslintrc", ".prettierrc", "composer.lock"], [], tree_sitter_json::LANGUAGE, rules::NONE, Dot),
+    code!("json", ["json", "jsonc", "json5", "geojson", "webmanifest"], [".babelrc", ".eslintrc", ".prettierrc", "composer.lock"], [], tree_sitter_json::LANGUAGE, rules::JSON, Dot),
     code!("lua", ["lua", "rockspec"], [], ["lua", "luajit"], tree_sitter_lua::LANGUAGE, rules::LUA, Dot),
     code!("haskell", ["hs"], [], ["runhaskell", "stack"], tree_sitter_haskell::LANGUAGE, rules::HASKELL, Dot),
     code!("elixir", ["ex", "exs"], [], ["elixir"], tree_sitter_elixir::LANGUAGE, rules::ELIXIR, Dot),
     code!("zig", ["zig", "zon"], [], [], tree_sitter_zig::LANGUAGE, rules::ZIG, Dot),
     code!("toml", ["toml"], ["pipfile"], [], tree_sitter_toml_ng::LANGUAGE, rules::TOML, Dot),
-    code!("yaml", ["yaml", "yml"], [".clang-format", ".clang-tidy"], [], tree_sitter_yaml::LANGUAGE, rules::NONE, Dot),
+    code!("yaml", ["yaml", "yml"], [".clang-format", ".clang-tidy"], [], tree_sitter_yaml::LANGUAGE, rules::YAML, Dot),
     code!("sql", ["sql", "ddl", "psql"], [], [], tree_sitter_sequel::LANGUAGE, rules::SQL, Dot),
     code!("ocaml", ["ml"], [], ["ocaml"], tree_sitter_ocaml::LANGUAGE_OCAML, rules::OCAML, Dot),
     code!("ocaml_interface", ["mli"], [], [], tree_sitter_ocaml::LANGUAGE_OCAML_INTERFACE, rules::OCAML, Dot),
@@ -200,6 +211,7 @@ static LANGUAGES: [Language; 76] = [
     code!("dart", ["dart"], [], ["dart"], tree_sitter_dart::LANGUAGE, rules::DART, Dot),
     code!("r", ["r"], [".rprofile"], ["rscript"], tree_sitter_r::LANGUAGE, rules::R, Dot),
     text!("markdown", ["md", "markdown", "mdown", "mkd", "mdx", "qmd", "rmd"], [], [], Syntax::Markdown),
+    text!("notebook", ["ipynb"], [], [], Syntax::Notebook),
     text!("text", ["txt", "text"], ["license", "copying", "authors", "notice", "readme", "changelog"], [], Syntax::Plain),
     text!("restructuredtext", ["rst"], [], [], Syntax::Plain),
     text!("asciidoc", ["adoc", "asciidoc"], [], [], Syntax::Plain),

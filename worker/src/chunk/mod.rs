@@ -18,6 +18,7 @@ mod lines;
 mod markdown_headings;
 mod name_uses;
 mod names;
+mod notebook;
 mod outline;
 mod prose;
 mod scanner_limits;
@@ -28,12 +29,14 @@ use quarry_codebase::{Definition, Definitions, NameSeparator, NameUse};
 
 use language::{Language, Syntax};
 use lines::Lines;
+use notebook::Notebook;
+pub use notebook::{NOTEBOOK_FILE_TYPE, notebook_text};
 use outline::Outline;
 pub use sizes::ChunkSizes;
 
 /// Goes up whenever the same bytes would give other chunks, or be refused where they were not or the other way round: an
 /// index then reads its files again.
-pub const CHUNKER_VERSION: i16 = 2;
+pub const CHUNKER_VERSION: i16 = 3;
 
 /// One file, cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,11 @@ pub fn chunk(path: &str, text: &str) -> ChunkedFile {
 pub fn chunk_into(path: &str, text: &str, sizes: ChunkSizes) -> ChunkedFile {
     let language = language::detect(path, text);
     let lines = Lines::of(text);
+    if matches!(language.map(Language::syntax), Some(Syntax::Notebook))
+        && let Some(notebook) = notebook::read(&lines)
+    {
+        return chunk_notebook(path, &lines, &notebook, sizes);
+    }
     let outline = outline(language, text, &lines);
     let sections = match (language.map(Language::syntax), outline.has_structure()) {
         (Some(Syntax::Code(_)), true) => sections::cut_code(&lines, &outline, sizes),
@@ -96,6 +104,30 @@ pub fn chunk_into(path: &str, text: &str, sizes: ChunkSizes) -> ChunkedFile {
         line_count: to_u32(lines.count()),
         definitions: definitions(&outline, language),
         chunks: label::label(&lines, &outline, &sections, language),
+    }
+}
+
+fn chunk_notebook(path: &str, lines: &Lines<'_>, notebook: &Notebook, sizes: ChunkSizes) -> ChunkedFile {
+    let language = language::find(&notebook.language);
+    let code = Lines::of(&notebook.code);
+    let mut outline = outline(language, &notebook.code, &code);
+    // Cells import for each other: what one needs of that is a guess.
+    outline.imports.clear();
+    outline.uses = notebook.uses_in_file(lines, &code, &outline.uses);
+    outline.take_in(markdown_headings::headings(&Lines::of(&notebook.prose)));
+    let sections = notebook.sections(lines, sizes);
+    let mut chunks = label::label(lines, &outline, &sections, language);
+    for chunk in &mut chunks {
+        // The opening lines of what encloses a chunk are JSON here.
+        chunk.context_before = None;
+        chunk.context_after = None;
+    }
+    ChunkedFile {
+        language: Some(language.map_or("notebook", Language::name)),
+        file_type: language::file_type(path),
+        line_count: to_u32(lines.count()),
+        definitions: definitions(&outline, language),
+        chunks,
     }
 }
 

@@ -46,6 +46,11 @@ pub(super) fn name_and_kind(node: Node<'_>, rule: &DefinitionRule, text: &str) -
         NameAt::Binding => return binding(node, text),
         NameAt::ZigConstant => return zig_constant(node, text),
         NameAt::ElixirCall => return elixir_call(node, text),
+        NameAt::KeyOfBlock => named(
+            field("value")
+                .filter(|value| is_block(*value))
+                .and_then(|_| field("key")),
+        )?,
         NameAt::Fixed(name) => name.to_owned(),
     };
     Some((name, refined_kind(node, rule.kind)))
@@ -69,6 +74,12 @@ fn clean(node: Node<'_>, text: &str) -> Option<String> {
             name.replace(':', ".")
         }
     })
+}
+
+/// A mapping or list over several lines.
+fn is_block(value: Node<'_>) -> bool {
+    let spans_lines = value.end_position().row > value.start_position().row;
+    spans_lines && matches!(value.kind(), "block_node" | "object" | "array")
 }
 
 fn child_of_kind<'tree>(node: Node<'tree>, kinds: &[&str]) -> Option<Node<'tree>> {

@@ -18,6 +18,9 @@ use super::scanner_limits::can_parse;
 /// Definitions nested deeper than this are part of the one around them.
 const MAX_NESTING: usize = 32;
 
+/// Deeper keys of a configuration are values.
+const MAX_SECTION_NESTING: usize = 2;
+
 /// The parser reports progress every hundred of its steps: ordinary sources cause a report per 30 to 200 bytes. This bound
 /// depends on the text alone, so every machine gives up on the same files.
 const BYTES_PER_REPORT: usize = 4;
@@ -90,6 +93,31 @@ impl Outline {
             definitions,
             ..Outline::default()
         }
+    }
+
+    /// Takes in the definitions of another outline of the same lines. None of them is a parent of one of the others.
+    pub(super) fn take_in(&mut self, other: Outline) {
+        let mut all: Vec<(usize, Definition)> = other.definitions.into_iter().enumerate().collect();
+        let moved = all.len();
+        let own = self
+            .definitions
+            .drain(..)
+            .enumerate()
+            .map(|(position, mut definition)| {
+                definition.parent = definition.parent.map(|parent| parent + moved);
+                (position + moved, definition)
+            });
+        all.extend(own);
+        all.sort_by_key(|(_, definition)| definition.opening_line);
+        let mut places = vec![0; all.len()];
+        for (place, (position, _)) in all.iter().enumerate() {
+            places[*position] = place;
+        }
+        let placed = all.into_iter().map(|(_, mut definition)| {
+            definition.parent = definition.parent.map(|parent| places[parent]);
+            definition
+        });
+        self.definitions = placed.collect();
     }
 
     /// Whether it can say where to cut.
@@ -343,7 +371,8 @@ impl<'parse> Reading<'parse> {
     }
 
     fn note_definition(&mut self, node: Node<'_>, rule: &'static DefinitionRule, first: usize, depth: usize) {
-        if self.open.len() >= MAX_NESTING {
+        let is_section = rule.kind == "section";
+        if self.open.len() >= if is_section { MAX_SECTION_NESTING } else { MAX_NESTING } {
             return;
         }
         let Some((name, kind)) = name_and_kind(node, rule, self.text) else {
@@ -441,18 +470,12 @@ fn is_worth_noting(name: &str) -> bool {
     name.len() > 1 && !matches!(name, "self" | "Self" | "this" | "super" | "cls")
 }
 
-/// Lines from the one that a definition opens on to the one on which its body begins. One where no body is known.
+/// Lines from the one that a definition opens on to the last before its body, comments aside. One where no body is known.
 fn signature_lines(node: Node<'_>, first: usize) -> usize {
-    let body = node.child_by_field_name("body");
-    let mut begins = body.map_or(first, |body| body.start_position().row);
-    // A body that is indented begins on the line after the head.
-    if body.is_some_and(|body| {
-        body.start_position().row > first
-            && body
-                .prev_sibling()
-                .is_some_and(|before| before.end_position().row < begins)
-    }) {
-        begins -= 1;
+    let mut before = node.child_by_field_name("body").and_then(|body| body.prev_sibling());
+    while let Some(comment) = before.filter(Node::is_extra) {
+        before = comment.prev_sibling();
     }
-    (begins + 1).saturating_sub(first).clamp(1, MAX_SIGNATURE_LINES)
+    let last = before.map_or(first, |before| before.end_position().row);
+    (last + 1).saturating_sub(first).clamp(1, MAX_SIGNATURE_LINES)
 }

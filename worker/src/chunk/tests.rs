@@ -410,10 +410,10 @@ fn heads_reach_to_where_bodies_begin() {
     };
     let rust = "/// Doc.\npub fn claim(\n    job: &Job,\n) -> Claim {\n    job.claim()\n}\n";
     assert_eq!(heads("a.rs", rust), [("claim".to_owned(), 2, 3)]);
-    let python = "def claim(\n    job,\n):\n    return job\n\n\nclass A: pass\n";
+    let python = "def claim(\n    job,\n):\n    # A comment.\n    return job\n\n\nclass A: pass\n";
     assert_eq!(
         heads("a.py", python),
-        [("claim".to_owned(), 1, 3), ("A".to_owned(), 7, 1)]
+        [("claim".to_owned(), 1, 3), ("A".to_owned(), 8, 1)]
     );
 }
 
@@ -478,4 +478,129 @@ fn a_chunk_knows_the_imports_of_what_it_uses() {
         chunk.context_before.clone()
     };
     assert_eq!(context("second").as_deref(), Some("use std::collections::HashMap;"));
+}
+
+const NOTEBOOK: &str = r##"{
+ "cells": [
+  {
+   "cell_type": "markdown",
+   "metadata": {},
+   "source": [
+    "# Orders\n",
+    "\n",
+    "How orders are \"summed\"."
+   ]
+  },
+  {
+   "cell_type": "code",
+   "execution_count": 1,
+   "metadata": {},
+   "outputs": [
+    {
+     "data": {
+      "image/png": "IMAGE"
+     },
+     "output_type": "display_data"
+    }
+   ],
+   "source": [
+    "%matplotlib inline\n",
+    "def sum_orders(orders, key=\"price\"):\n",
+    "    return sum(order[key] for order in orders)"
+   ]
+  }
+ ],
+ "metadata": {
+  "language_info": {
+   "name": "python"
+  }
+ },
+ "nbformat": 4,
+ "nbformat_minor": 2
+}
+"##;
+
+#[test]
+fn notebooks_are_cut_by_cell_and_known_by_their_code() {
+    let image = "iVBORw0KGgo".repeat(600);
+    let text = NOTEBOOK.replace("IMAGE", &image);
+    let file = assert_tiles("orders.ipynb", &text);
+    assert_eq!(
+        (file.language, file.file_type.as_deref()),
+        (Some("python"), Some("ipynb"))
+    );
+    let names: Vec<(&str, u32)> = file
+        .definitions
+        .list
+        .iter()
+        .map(|definition| (definition.name.as_str(), definition.opening_line))
+        .collect();
+    assert_eq!(names, [("Orders", 7), ("sum_orders", 26)]);
+    let code = file
+        .chunks
+        .iter()
+        .find(|chunk| chunk.defines == ["sum_orders"])
+        .unwrap();
+    let embedded = notebook_text(&code.content);
+    assert!(
+        embedded.contains("def sum_orders(orders, key=\"price\"):\n    return sum(order[key]"),
+        "{embedded}"
+    );
+    assert!(notebook_text(&file.chunks[0].content).contains("How orders are \"summed\"."));
+    let used = used("orders.ipynb", &text);
+    assert!(used.contains(&("orders".to_owned(), "reference")), "{used:?}");
+    assert!(used.contains(&("sum".to_owned(), "call")), "{used:?}");
+}
+
+#[test]
+fn notebooks_that_are_written_otherwise_are_cut_as_text() {
+    let compact = NOTEBOOK.lines().map(str::trim).collect::<String>();
+    for text in [&compact, &NOTEBOOK[..400], "{", "\"cells\": [", "\"cells\": [\n{\n"] {
+        assert_tiles("a.ipynb", text);
+    }
+    assert_tiles(
+        "a.ipynb",
+        &NOTEBOOK.replace("\"source\": [", "\"source\": \"one line\", \"x\": ["),
+    );
+    assert_tiles("a.ipynb", &NOTEBOOK.replace('\n', "\r\n"));
+}
+
+#[test]
+fn configuration_is_known_by_its_keys() {
+    let yaml = format!(
+        "services:\n  web:\n    image: a\n    ports:\n      - 80\n{}  database:\n    image: b\n    port: 1\n",
+        "    # long\n".repeat(200)
+    );
+    let file = assert_tiles("compose.yaml", &yaml);
+    let last = file.chunks.last().unwrap();
+    assert_eq!(last.symbol.as_deref(), Some("services.database"));
+    let json = "{\n  \"scripts\": {\n    \"build\": \"tsc\"\n  },\n  \"name\": \"a\"\n}\n";
+    assert_eq!(outline_lines("package.json", json), "section scripts 2-4\n");
+}
+
+#[test]
+fn every_kind_of_a_rule_is_a_kind_of_symbol() {
+    for (path, text) in fixtures() {
+        assert!(
+            chunk(&path, &text)
+                .definitions
+                .list
+                .iter()
+                .all(|definition| !definition.name.is_empty()),
+            "{path}"
+        );
+    }
+    for kind in language::kinds().chain([
+        "class",
+        "struct",
+        "enum",
+        "union",
+        "interface",
+        "extension",
+        "module",
+        "macro",
+        "method",
+    ]) {
+        assert!(kind.parse::<quarry_codebase::SymbolKind>().is_ok(), "{kind}");
+    }
 }

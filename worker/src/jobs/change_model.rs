@@ -172,7 +172,13 @@ async fn embed_page(
 ) -> Result<Vec<NextVector>, JobError> {
     let texts: Vec<String> = page
         .iter()
-        .map(|chunk| embedded_text(chunk.context_before.as_deref(), &chunk.content))
+        .map(|chunk| {
+            embedded_text(
+                chunk.file_type.as_deref(),
+                chunk.context_before.as_deref(),
+                &chunk.content,
+            )
+        })
         .collect();
     let hashes: Vec<[u8; 32]> = texts
         .iter()
