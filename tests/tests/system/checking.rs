@@ -61,7 +61,12 @@ async fn follow(quarry: &Installation, repository: &Value) {
 }
 
 /// Statements on the project's database that make the index wrong, each with the kinds of difference it makes.
-const FAULTS_IN_FILES: [(&str, &[&str]); 9] = [
+const FAULTS_IN_FILES: [(&str, &[&str]); 11] = [
+    (
+        "update codebase.file_outlines set outline = outline || outline",
+        &["file"],
+    ),
+    ("delete from codebase.file_outlines", &["file"]),
     (
         "update codebase.files set content_hash = decode(repeat('00', 32), 'hex') where path = 'docs/guide.md'",
         &["content"],
@@ -103,7 +108,8 @@ const FAULTS_IN_FILES: [(&str, &[&str]); 9] = [
     ),
 ];
 
-const FAULTS_IN_CHUNKS: [(&str, &[&str]); 12] = [
+const FAULTS_IN_CHUNKS: [(&str, &[&str]); 13] = [
+    ("update codebase.code_chunks set uses = null where uses is not null", &["chunk"]),
     (
         "update codebase.code_chunks set content = content || ' appended' where file_path = 'docs/guide.md'",
         &["chunk", "lexical"],

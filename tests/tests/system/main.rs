@@ -16,6 +16,7 @@ mod indexing;
 mod kill_storm;
 mod managing;
 mod many_workers;
+mod naming;
 mod operating;
 mod refusals;
 mod replaying;
