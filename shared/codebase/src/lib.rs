@@ -56,12 +56,13 @@ pub use repositories::{
 };
 pub use search::{
     CandidateCounts, Degraded, Elsewhere, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchOutcome, SearchRequest,
-    SearchTimings, SimilarOutcome, SimilarRequest, SimilarTo, VectorScan, search, similar,
+    SearchTimings, SimilarOutcome, SimilarRequest, SimilarTo, VectorScan, fuse_question, search, similar,
 };
 pub use symbols::{
     Definition, Definitions, FileOutline, NameMatch, NameSeparator, NameUse, OutlineEntry, SymbolDefinition,
     SymbolKind, SymbolOutcome, SymbolRequest, SymbolUse, UseRole, file_outline, find_symbol,
 };
+pub use tokenize::text_terms;
 pub use vector_index::{
     Decision, IndexAdvice, IndexInUse, RebuildMode, RebuildReason, Rebuilt, VectorIndexHealth, rebuild_vector_index,
     vector_index_health,

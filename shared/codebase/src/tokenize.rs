@@ -40,6 +40,12 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The terms of a text, in order, repeated as often as they occur: for others who keep texts beside the code, so that one
+/// query finds both.
+pub fn text_terms(text: &str) -> Vec<String> {
+    TermMaker::new().terms_of_text(text)
+}
+
 /// Makes terms of words. Holds the stemmer, whose construction is not free; one per segment or query.
 pub(crate) struct TermMaker {
     stemmer: Stemmer,

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Faults reported at once; whoever has more corrects these first.
 pub const MAX_FAULTS: usize = 50;
@@ -13,7 +13,7 @@ pub const MAX_FAULTS: usize = 50;
 const MAX_POINTER_CHARS: usize = 512;
 
 /// One place that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// JSON pointer (RFC 6901) into the document or definition; empty for the whole, cut after 512 characters.
     pub pointer: String,

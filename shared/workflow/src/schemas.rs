@@ -25,6 +25,8 @@ pub struct RegisteredSchema {
     pub definition: Value,
     /// What its entities are.
     pub description: Option<String>,
+    /// Properties that have an index.
+    pub query_fields: Vec<String>,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
     /// Who registered it.
@@ -61,7 +63,8 @@ pub async fn register_template(pool: &PgPool, name: &str, created_by: &str) -> R
     .map_err(doing("register a schema"))?;
     sqlx::query_as!(
         RegisteredSchema,
-        "select id, schema_name as name, version, schema_definition as definition, description, created_at, created_by
+        "select id, schema_name as name, version, schema_definition as definition, description, query_fields,
+             created_at, created_by
          from workflow.entity_schemas
          where schema_name = $1 and version = $2 and schema_definition = $3",
         template.name,
@@ -85,7 +88,8 @@ pub async fn register_template(pool: &PgPool, name: &str, created_by: &str) -> R
 pub async fn registered_schemas(pool: &PgPool) -> Result<Vec<RegisteredSchema>, WorkflowError> {
     sqlx::query_as!(
         RegisteredSchema,
-        "select id, schema_name as name, version, schema_definition as definition, description, created_at, created_by
+        "select id, schema_name as name, version, schema_definition as definition, description, query_fields,
+             created_at, created_by
          from workflow.entity_schemas
          order by schema_name, version",
     )

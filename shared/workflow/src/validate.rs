@@ -7,9 +7,12 @@ use std::fmt;
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 use serde_json::Value;
 
+use crate::code_properties::{CodeProperties, FORMAT};
+use crate::code_reference::CodeReference;
 use crate::error::WorkflowError;
 use crate::faults::Faults;
 use crate::limits::measure;
+use crate::work_states::WorkStates;
 use crate::{describe, lint};
 
 /// Most pairs of a value of the document and a value of its schema: together they bound a validation's time and memory.
@@ -23,6 +26,8 @@ pub struct CompiledSchema {
     validator: Validator,
     definition: Value,
     values: usize,
+    code: CodeProperties,
+    work: WorkStates,
 }
 
 impl fmt::Debug for CompiledSchema {
@@ -56,6 +61,8 @@ fn compile(definition: &Value) -> Result<CompiledSchema, Faults> {
         validator,
         definition: definition.clone(),
         values,
+        code: CodeProperties::of(definition),
+        work: WorkStates::of(definition),
     })
 }
 
@@ -65,10 +72,31 @@ fn options() -> ValidationOptions<'static> {
         .offline()
         .should_validate_formats(true)
         .should_ignore_unknown_formats(false)
+        .with_format(FORMAT, |text: &str| CodeReference::parse(text).is_ok())
         .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
 }
 
 impl CompiledSchema {
+    /// The definition it was compiled from.
+    pub fn definition(&self) -> &Value {
+        &self.definition
+    }
+
+    /// How many values the definition has with every reference filled in.
+    pub(crate) fn values(&self) -> usize {
+        self.values
+    }
+
+    /// How its documents say how far they are.
+    pub(crate) fn work_states(&self) -> &WorkStates {
+        &self.work
+    }
+
+    /// The places in code that a document names.
+    pub(crate) fn code_references(&self, document: &Value) -> Vec<CodeReference> {
+        self.code.find(document)
+    }
+
     /// Checks a document.
     ///
     /// # Errors
@@ -92,3 +120,7 @@ impl CompiledSchema {
 #[cfg(test)]
 #[path = "validate_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "suite_tests.rs"]
+mod suite_tests;

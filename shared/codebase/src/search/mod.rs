@@ -5,6 +5,7 @@ mod answer;
 mod candidates;
 mod copies;
 mod fusion;
+mod other_texts;
 mod outcome;
 mod path_filter;
 mod path_role;
@@ -16,6 +17,7 @@ mod similar;
 mod understand;
 mod vectors;
 
+pub use other_texts::fuse_question;
 pub use outcome::{CandidateCounts, Degraded, Elsewhere, Hit, SearchOutcome, SearchTimings, VectorScan};
 pub(crate) use path_filter::allowed_files;
 pub(crate) use path_role::{PathRole, role_of};

@@ -1,6 +1,17 @@
-//! What the tables and the registered schemas of a project promise, on a real Postgres with a database for each test.
+//! What the tables and the functions of this crate promise, on a real Postgres with a database for each test.
 #![allow(clippy::unwrap_used)] // tests
 
+mod changing;
+mod claiming;
+mod exporting;
+mod hostile;
+mod linking;
+mod many_at_once;
+mod partitioning;
 mod project_database;
+mod querying;
+mod registering;
 mod schemas;
+mod searching;
 mod tables;
+mod walking;

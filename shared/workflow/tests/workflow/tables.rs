@@ -44,7 +44,8 @@ async fn a_document_of_an_unknown_schema_version_is_refused() {
 #[tokio::test]
 async fn versions_count_from_one() {
     let pool = filled().await;
-    let entity = "update workflow.entities set version = 0";
+    let entity =
+        "insert into workflow.entities (schema_name, schema_version, data, version) values ('task', 1, '{}', 0)";
     assert_eq!(refused_by(&pool, entity).await, "valid_version");
     let schema = "insert into workflow.entity_schemas (schema_name, version, schema_definition) values ('x', 0, '{}')";
     assert_eq!(refused_by(&pool, schema).await, "valid_schema_version");
@@ -70,13 +71,44 @@ async fn a_stored_schema_version_never_changes() {
 #[tokio::test]
 async fn every_change_moves_updated_at() {
     let pool = filled().await;
-    for change in ["entities set data = data", "entity_schemas set description = 'x'"] {
-        let statement = format!("update workflow.{change} returning updated_at = now() and updated_at > created_at");
+    for change in [
+        "entities set version = version + 1",
+        "entity_schemas set description = 'x'",
+    ] {
+        let statement = format!("update workflow.{change} returning updated_at >= now() and updated_at > created_at");
         let moved: Vec<bool> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
             .fetch_all(&pool)
             .await
             .unwrap();
         assert!(!moved.is_empty() && moved.iter().all(|moved| *moved));
+    }
+}
+
+#[tokio::test]
+async fn the_database_keeps_every_version_whoever_writes() {
+    let pool = filled().await;
+    sqlx::raw_sql(
+        "update workflow.entities set version = version + 1, data = data || '{\"x\": 1}', updated_by = 'psql'",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let kept: i64 = sqlx::query_scalar("select count(*) from workflow.entity_versions where version = 2")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, 10_000);
+    for skipped in [
+        "data = '{}'",
+        "version = version + 2",
+        "version = version + 1, schema_name = 'vendor'",
+    ] {
+        let statement = format!("update workflow.entities set {skipped} where schema_name = 'task'");
+        let error = sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(&pool)
+            .await
+            .unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23001", "{skipped}");
     }
 }
 

@@ -1,0 +1,201 @@
+//! Reads JSON text that a person or a file hands over. What a lenient parser would change silently is refused where it
+//! stands: a name given twice, a number beyond what can be stored, half a surrogate pair, nesting without end.
+//! Never used for what the database holds: that was read here, or by a protocol, before.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::Deserialize as _;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::error::WorkflowError;
+use crate::faults::{Faults, cut, step};
+use crate::limits::MAX_DEPTH;
+
+/// Reads one JSON value.
+///
+/// # Errors
+///
+/// [`WorkflowError::InvalidJson`] with the pointer of what is wrong.
+pub fn read_json(text: &str) -> Result<Value, WorkflowError> {
+    let place = RefCell::new(Vec::new());
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let seed = Strict { place: &place };
+    let read = seed
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value));
+    read.map_err(|error| {
+        let pointer = place
+            .borrow()
+            .iter()
+            .fold(String::new(), |pointer, token: &String| step(&pointer, token));
+        WorkflowError::InvalidJson(Faults::one(&pointer, "json", explain(&error)))
+    })
+}
+
+fn explain(error: &serde_json::Error) -> String {
+    let said = cut(&error.to_string(), 200);
+    let hint = if said.starts_with("number out of range") {
+        "; numbers go to about 1.8e308, write larger ones as text"
+    } else if said.contains("surrogate")
+        || said.starts_with("lone leading")
+        || said.starts_with("unexpected end of hex")
+    {
+        "; a character beyond U+FFFF is a pair of escapes, as \\ud83d\\ude00"
+    } else {
+        ""
+    };
+    format!("{said}{hint}")
+}
+
+struct Strict<'p> {
+    /// The way to the value being read. Not unwound on an error: then it says where.
+    place: &'p RefCell<Vec<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Strict<'_> {
+    fn enter<E: serde::de::Error>(&self, token: String) -> Result<(), E> {
+        let mut place = self.place.borrow_mut();
+        place.push(token);
+        if place.len() > MAX_DEPTH {
+            return Err(E::custom(format!("nested deeper than {MAX_DEPTH} levels; flatten it")));
+        }
+        Ok(())
+    }
+
+    fn leave(&self) {
+        self.place.borrow_mut().pop();
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut read = Vec::new();
+        loop {
+            self.enter(read.len().to_string())?;
+            match items.next_element_seed(Strict { place: self.place })? {
+                Some(item) => read.push(item),
+                None => break,
+            }
+            self.leave();
+        }
+        self.leave();
+        Ok(Value::Array(read))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut properties: A) -> Result<Value, A::Error> {
+        let mut read = Map::new();
+        while let Some(name) = properties.next_key_seed(Name)? {
+            self.enter(name.clone())?;
+            if read.contains_key(&name) {
+                return Err(A::Error::custom("the property is given twice; keep one"));
+            }
+            let value = properties.next_value_seed(Strict { place: self.place })?;
+            self.leave();
+            read.insert(name, value);
+        }
+        Ok(Value::Object(read))
+    }
+}
+
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = String;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        String::deserialize(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // tests
+
+    use serde_json::json;
+
+    use super::read_json;
+    use crate::WorkflowError;
+
+    #[test]
+    fn what_is_sound_is_read_as_it_stands() {
+        let text = r#" {"a": [1, -2, 3.5, "x\u00e9\ud83d\ude00", null, true], "b": {"c": 18446744073709551615}} "#;
+        let expected = json!({"a": [1, -2, 3.5, "xé😀", null, true], "b": {"c": u64::MAX}});
+        assert_eq!(read_json(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_would_be_changed_silently_is_refused_where_it_stands() {
+        let cases = [
+            (r#"{"a": {"b": 1, "b": 2}}"#, "/a/b", "twice"),
+            (r#"{"a": [0, 1e400]}"#, "/a/1", "1.8e308"),
+            (r#"{"a": ["\ud800"]}"#, "/a/0", "pair of escapes"),
+            (r#"{"a": ["\udc00x"]}"#, "/a/0", "pair of escapes"),
+            (r#"{"a/b": {"c": nul}}"#, "/a~1b/c", "expected"),
+            ("[1, 2", "/2", "EOF"),
+            ("[1] 2", "", "trailing"),
+        ];
+        for (text, pointer, says) in cases {
+            let Err(WorkflowError::InvalidJson(found)) = read_json(text) else {
+                panic!("{text}")
+            };
+            assert_eq!(found.faults[0].pointer, pointer, "{text}: {found}");
+            assert!(found.faults[0].message.contains(says), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn depth_is_refused_before_the_stack_ends() {
+        for text in ["[".repeat(1_000_000), r#"{"a":"#.repeat(1_000_000)] {
+            let Err(WorkflowError::InvalidJson(found)) = read_json(&text) else {
+                panic!()
+            };
+            assert!(found.faults[0].message.contains("deeper than 64"), "{found}");
+        }
+    }
+}
