@@ -7,6 +7,7 @@ mod checking;
 mod configuration;
 mod embedded;
 mod embedding_failures;
+mod entities;
 mod explaining;
 mod freshness;
 mod git_refusals;

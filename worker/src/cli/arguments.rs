@@ -50,6 +50,12 @@ pub(super) enum Command {
     /// Create, list, show, rename and drop projects
     #[command(subcommand)]
     Project(Project),
+    /// Register, show and migrate the schemas of workflow entities
+    #[command(subcommand)]
+    Schema(super::schema::Command),
+    /// Create, find, change, link, claim and move workflow entities
+    #[command(subcommand)]
+    Entity(super::entity::Command),
     /// List, show and remove repositories of a project
     #[command(subcommand)]
     Repository(Repository),

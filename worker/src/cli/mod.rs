@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod down;
 mod embedder;
+mod entity;
 mod freshen;
 mod index;
 mod indexed_file;
@@ -22,6 +23,7 @@ mod project_limit;
 mod project_model;
 mod psql;
 mod repository;
+mod schema;
 mod search;
 mod service;
 mod session;
@@ -83,6 +85,8 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Worker(command) => worker::run(&session, command).await,
         Command::Watch(command) => watch::run(&session, command).await,
         Command::Project(command) => project::run(&session, command).await,
+        Command::Schema(command) => schema::run(&session, command).await,
+        Command::Entity(command) => entity::run(&session, command).await,
         Command::Repository(command) => repository::run(&session, command).await,
         Command::Jobs(command) => jobs::run(&session, command).await,
         Command::Status(command) => status::run(&session, command).await,

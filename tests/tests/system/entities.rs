@@ -1,0 +1,94 @@
+//! Workflow entities on the command line: from a template to an export and back, with an editor in between.
+
+use serde_json::{Value, json};
+use system_tests::Tree;
+
+use crate::installation;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entities_are_kept_edited_and_moved_to_another_project() {
+    let (mut quarry, _endpoint) = installation().await;
+    for project in ["first", "second"] {
+        quarry.run(["project", "create", project]).await.succeeded();
+    }
+    let in_first = ["--project", "first", "--json"];
+    quarry
+        .run([&["schema", "init", "task"][..], &in_first].concat())
+        .await
+        .succeeded();
+    let data = r#"{"title": "Read the ledger", "status": "pending"}"#;
+    let made = quarry
+        .run([&["entity", "create", "task", "--data", data][..], &in_first].concat())
+        .await
+        .json();
+    let id = made["id"].as_str().unwrap();
+    let wrong = r#"{"title": "x", "status": "done", "asignee": "ana"}"#;
+    quarry
+        .run([&["entity", "create", "task", "--data", wrong][..], &in_first].concat())
+        .await
+        .failed(1, &["/status", "\"pending\"", "/asignee", "did you mean \"assignee\""]);
+
+    // An editor that finishes the task, and one that writes what does not fit.
+    let tree = Tree::new("editors");
+    tree.write("finish", "#!/bin/sh\nsed -i s/pending/completed/ \"$1\"\n");
+    tree.write("break", "#!/bin/sh\nsed -i s/completed/finished/ \"$1\"\n");
+    quarry.set("EDITOR", &format!("sh {}/finish", tree.argument()));
+    let edited = quarry
+        .run([&["entity", "edit", id][..], &in_first].concat())
+        .await
+        .json();
+    assert_eq!(
+        (&edited["version"], &edited["data"]["status"]),
+        (&2.into(), &"completed".into())
+    );
+    quarry.set("EDITOR", &format!("sh {}/break", tree.argument()));
+    quarry
+        .run([&["entity", "edit", id][..], &in_first].concat())
+        .await
+        .failed(1, &["must be one of", "what you wrote is in"]);
+
+    let history = quarry
+        .run([&["entity", "show", id, "--history"][..], &in_first].concat())
+        .await
+        .json();
+    assert_eq!(history.as_array().unwrap().len(), 2);
+    let export = tree.root().join("export.ndjson");
+    let export = export.to_str().unwrap();
+    let exported = quarry
+        .run([&["entity", "export", "--output", export][..], &in_first].concat())
+        .await
+        .json();
+    assert_eq!(exported, json!({"schemas": 1, "entities": 1, "links": 0}));
+    let imported: Value = quarry
+        .run(["entity", "import", export, "--project", "second", "--json"])
+        .await
+        .json();
+    assert_eq!(imported["created"], 1);
+    let there = quarry
+        .run(["entity", "show", id, "--project", "second", "--json"])
+        .await
+        .json();
+    assert_eq!(
+        (&there["version"], &there["data"]),
+        (&edited["version"], &edited["data"])
+    );
+    let listed = quarry
+        .run(["entity", "list", "task", "--project", "second"])
+        .await
+        .succeeded();
+    assert!(listed.stdout.contains("Read the ledger"), "{listed}");
+    let claimed = quarry
+        .run([
+            "entity",
+            "claim",
+            "task",
+            "--holder",
+            "ana",
+            "--project",
+            "second",
+            "--json",
+        ])
+        .await
+        .json();
+    assert_eq!(claimed, Value::Null, "it is done");
+}
