@@ -80,6 +80,10 @@ impl Backend {
         Ok(registry)
     }
 
+    pub(crate) fn embedding(&self) -> &EmbeddingSource {
+        &self.embedding
+    }
+
     pub(crate) fn host(&self) -> Result<String> {
         Ok(self.config.host()?)
     }

@@ -17,6 +17,10 @@ After you changed files, search with fresh=true: what was saved before the call 
 const INDEX: &str = "\
 index_repository returns a job_id; get_job with wait_s follows it until it has ended.\n";
 
+const ENTITIES: &str = "\
+Entities are documents that fit a schema: list_schemas, then create_entity, query_entities, update_entity with the version \
+you saw. claim_next hands out work that nothing blocks.\n";
+
 /// For a session with these tools.
 pub(crate) fn instructions(toolsets: &[Toolset], may_write: bool) -> String {
     let mut text = String::new();
@@ -29,6 +33,9 @@ pub(crate) fn instructions(toolsets: &[Toolset], may_write: bool) -> String {
     }
     if with(Toolset::Index) && may_write {
         text.push_str(INDEX);
+    }
+    if with(Toolset::Entities) {
+        text.push_str(ENTITIES);
     }
     text.truncate(text.trim_end().len());
     text

@@ -4,6 +4,7 @@
 use quarry_codebase::CodebaseError;
 use quarry_queue::QueueError;
 use quarry_registry::{ProjectNameError, RegistryError};
+use quarry_workflow::WorkflowError;
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
@@ -12,6 +13,9 @@ use crate::snippet::visible;
 
 /// Longer reasons are logs, not sentences.
 const MOST_CHARACTERS: usize = 1_000;
+
+/// A conflict is told with the current document up to this size.
+const MOST_DETAIL_BYTES: usize = 16_000;
 
 /// What to do when Postgres is away.
 const POSTGRES_HINT: &str = "is Postgres running? Call again when it is; `quarry status` tells more";
@@ -105,6 +109,37 @@ impl From<QueueError> for ToolError {
             _ => None,
         };
         ToolError::of(error.into(), hint)
+    }
+}
+
+impl From<WorkflowError> for ToolError {
+    fn from(error: WorkflowError) -> ToolError {
+        match &error {
+            WorkflowError::Database { .. } => ToolError::of(error.into(), Some(POSTGRES_HINT)),
+            // What the caller goes on with, whole: cut to a sentence it would have to be fetched again.
+            WorkflowError::Conflict(conflict) => {
+                let details = serde_json::to_string(conflict).unwrap_or_default();
+                let sentence = ToolError::new(error.to_string()).0;
+                if details.len() > MOST_DETAIL_BYTES {
+                    return ToolError(format!("{sentence}; get_entity gives the current data"));
+                }
+                ToolError(format!("{sentence}\n{details}"))
+            }
+            _ => match error.faults() {
+                Some(faults) => {
+                    let lines: Vec<String> = faults
+                        .faults
+                        .iter()
+                        .map(|fault| ToolError::new(format!("- {}: {}", fault.pointer, fault.message)).0)
+                        .collect();
+                    let more = if faults.truncated { "\n- and more" } else { "" };
+                    let told = error.to_string();
+                    let headline = told.split(": ").next().unwrap_or_default();
+                    ToolError(format!("{}:\n{}{more}", visible(headline), lines.join("\n")))
+                }
+                None => ToolError::new(error.to_string()),
+            },
+        }
     }
 }
 

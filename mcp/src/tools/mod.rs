@@ -17,6 +17,8 @@ mod delete_project;
 mod list_projects;
 mod update_project;
 
+pub(crate) mod entities;
+
 mod repository_named;
 
 pub(crate) use cancel_job::{CancelJob, cancel_job};

@@ -1,6 +1,7 @@
 //! Which tools there are, in sets that a session can choose from. A set is a file with one method a tool; the method
 //! describes the tool and hands on to tools/. Every set is listed here once.
 
+mod entities;
 mod index;
 mod projects;
 mod search;
@@ -22,6 +23,8 @@ pub enum Toolset {
     Index,
     /// Make, change and delete projects.
     Projects,
+    /// Keep tasks, decisions and other documents that fit a schema.
+    Entities,
 }
 
 impl Toolset {
@@ -29,13 +32,14 @@ impl Toolset {
     pub const DEFAULT: [Toolset; 3] = [Toolset::Search, Toolset::Index, Toolset::Projects];
 
     /// Every one.
-    pub const ALL: [Toolset; 3] = [Toolset::Search, Toolset::Index, Toolset::Projects];
+    pub const ALL: [Toolset; 4] = [Toolset::Search, Toolset::Index, Toolset::Projects, Toolset::Entities];
 
     fn router(self) -> ToolRouter<Server> {
         match self {
             Toolset::Search => Server::search_toolset(),
             Toolset::Index => Server::index_toolset(),
             Toolset::Projects => Server::projects_toolset(),
+            Toolset::Entities => Server::entities_toolset(),
         }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod answers;
+mod entities;
 mod failures;
 mod fresh;
 mod indexing;
