@@ -237,6 +237,12 @@ impl Config {
         self.count(Key::IndexBatchChunks)
     }
 
+    /// Whether workers begin nothing while the machine runs on its battery.
+    #[must_use]
+    pub fn pauses_on_battery(&self) -> bool {
+        self.text(Key::WorkerOnBattery) == Some("pause")
+    }
+
     /// Time between two comparisons of a watched repository without a reason; none: never.
     #[must_use]
     pub fn watch_rescan(&self) -> Option<Duration> {

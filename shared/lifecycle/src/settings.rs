@@ -28,6 +28,7 @@ pub enum Key {
     WorkerLease,
     WorkerHeartbeat,
     WorkerGrace,
+    WorkerOnBattery,
     QueueMaxAttempts,
     IndexMaxFileBytes,
     IndexBatchChunks,
@@ -134,7 +135,7 @@ impl Setting {
 }
 
 /// Every setting there is.
-pub static SETTINGS: [Setting; 37] = [
+pub static SETTINGS: [Setting; 38] = [
     setting(
         Key::Home,
         "home",
@@ -286,6 +287,15 @@ pub static SETTINGS: [Setting; 37] = [
         "Seconds that running jobs may go on after the signal to stop; what is not done then goes back to the queue at \
          once. Loads hand back the rest of their lane within a second or two; five also see a sync of a large tree \
          through, and are less than the ten after which service managers kill.",
+    ),
+    setting(
+        Key::WorkerOnBattery,
+        "worker.on_battery",
+        "QUARRY_WORKER_ON_BATTERY",
+        Choice(&["work", "pause"]),
+        Value("work"),
+        "Whether workers and `quarry up` begin jobs while this machine runs on its battery. What is saved meanwhile waits \
+         and is indexed with mains power; commands that are told to index or to be fresh do it all the same.",
     ),
     setting(
         Key::QueueMaxAttempts,

@@ -35,7 +35,8 @@ async fn serve(session: &Session, command: Up, stop: CancellationToken) -> Resul
         model.model, model.dimensions
     ));
     let configured = model.model;
-    let runner = Runner::new(context, session.config.worker_concurrency());
+    let runner = Runner::new(context, session.config.worker_concurrency())
+        .with_pause_on_battery(session.config.pauses_on_battery());
     let (working, ended) = (runner.run(stop.clone()), stop.clone());
     let serving = async {
         let served = serve_repositories(session, &registry, command, &configured, &ended).await;

@@ -50,7 +50,8 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
     tracing::info!(concurrency, host = %context.host, "worker started on {}: {concurrency} jobs at a time", context.host);
     let mut runner = Runner::new(context, concurrency)
         .with_labels(arguments.labels)
-        .with_idle_exit(arguments.idle_exit_s.map(Duration::from_secs));
+        .with_idle_exit(arguments.idle_exit_s.map(Duration::from_secs))
+        .with_pause_on_battery(session.config.pauses_on_battery());
     if !projects.is_empty() {
         runner = runner.for_projects(projects);
     }

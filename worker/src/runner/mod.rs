@@ -1,6 +1,7 @@
 //! Claims jobs, runs them under a lease and settles them. One runner per process; as many processes as you like.
 //! Knows no kind of job: see jobs/.
 
+mod battery;
 mod pulse;
 mod refresh;
 mod slots;
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::battery::Battery;
 use self::pulse::Pulse;
 use self::refresh::Refresh;
 use self::slots::Slots;
@@ -37,6 +39,7 @@ pub struct Runner {
     concurrency: usize,
     filter: ClaimFilter,
     idle_exit: Option<Duration>,
+    pauses_on_battery: bool,
 }
 
 impl Runner {
@@ -51,6 +54,7 @@ impl Runner {
             concurrency: concurrency.max(1),
             filter,
             idle_exit: None,
+            pauses_on_battery: false,
         }
     }
 
@@ -82,6 +86,13 @@ impl Runner {
         self
     }
 
+    /// Lets the runner begin nothing while the machine runs on its battery.
+    #[must_use]
+    pub fn with_pause_on_battery(mut self, pauses: bool) -> Runner {
+        self.pauses_on_battery = pauses;
+        self
+    }
+
     /// Runs until `stop` is cancelled; then lets running jobs finish within a grace period and hands back the others.
     ///
     /// # Errors
@@ -99,12 +110,15 @@ impl Runner {
         let mut wake_up = WakeUp::listen(&queue);
         let mut running: JoinSet<i64> = JoinSet::new();
         let slots = Slots::new(self.concurrency);
+        let mut battery = Battery::new(self.pauses_on_battery);
         let mut last_work = Instant::now();
         while !stop.is_cancelled() && !self.is_idle_for_too_long(last_work, &running) {
             // A database that does not answer must not keep the process from stopping. A claim that this cuts off goes back
             // when the worker retires.
+            let is_pausing = battery.is_pausing(Instant::now());
             let claims = tokio::select! {
-                claims = self.claim(&pulse, &filter, &slots) => claims,
+                claims = self.claim(&pulse, &filter, &slots), if !is_pausing => claims,
+                () = std::future::ready(()), if is_pausing => Vec::new(),
                 () = stop.cancelled() => break,
             };
             if !claims.is_empty() {
@@ -121,7 +135,8 @@ impl Runner {
             }
             let is_full = slots.free() == 0;
             let due = tokio::select! {
-                due = self.next_due(&filter, &slots) => due,
+                due = self.next_due(&filter, &slots), if !is_pausing => due,
+                () = std::future::ready(()), if is_pausing => Some(battery.next_look()),
                 () = stop.cancelled() => break,
             };
             tokio::select! {
