@@ -5,6 +5,8 @@
 //! Everything here blocks: call it from a blocking task. Three doors share one set of rules, so they cannot disagree:
 //! [`walk`] lists the whole tree, [`PathRules`] judges one path, [`read_file`] reads one file.
 
+#[cfg(test)]
+mod agreement_tests;
 mod content_rules;
 mod decode;
 mod explain;
