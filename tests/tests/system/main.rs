@@ -21,6 +21,7 @@ mod naming;
 mod operating;
 mod refusals;
 mod replaying;
+mod replaying_small_trees;
 mod searching;
 mod server_trouble;
 mod service;

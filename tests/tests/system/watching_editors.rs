@@ -74,6 +74,19 @@ async fn a_file_may_become_a_directory_and_a_directory_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_changes_in_case_only_is_another_name() {
+    let watched = one_file("case").await;
+    let tree = &watched.tree;
+    tree.write("Part/inner.py", "inner = 1\n");
+    watched.has(&["Part/inner.py", "file.py"]).await;
+    tree.rename("file.py", "File.py");
+    tree.rename("Part", "part");
+    watched.has(&["File.py", "part/inner.py"]).await;
+    tree.write("part/later.py", "later = 1\n");
+    watched.has(&["File.py", "part/inner.py", "part/later.py"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_becomes_a_link_leaves_the_index_and_what_is_linked_is_not_entered() {
     let watched = one_file("links").await;
     let tree = &watched.tree;
