@@ -147,7 +147,7 @@ pub(super) fn parse_reference(reference: &str) -> Option<(Uuid, (u32, u32))> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use quarry_codebase::Elsewhere;
+    use quarry_codebase::{Elsewhere, Explanation};
 
     use super::*;
 
@@ -164,6 +164,7 @@ mod tests {
             start_line: 1,
             end_line: 40,
             score: 0.72,
+            explanation: Explanation::default(),
             content: "    let value = \"a line of code\";\n".repeat(lines),
             also_in: Vec::new(),
         }

@@ -55,8 +55,9 @@ pub use repositories::{
     mark_failed, mark_in_progress, record_walk, repositories,
 };
 pub use search::{
-    CandidateCounts, Degraded, Elsewhere, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode, SearchOutcome, SearchRequest,
-    SearchTimings, SimilarOutcome, SimilarRequest, SimilarTo, VectorScan, fuse_question, search, similar,
+    CandidateCounts, Correction, Degraded, Elsewhere, Explanation, Hit, MAX_LIMIT, MAX_TEXT_BYTES, SearchMode,
+    SearchOutcome, SearchRequest, SearchTimings, SimilarOutcome, SimilarRequest, SimilarTo, Standing, VectorScan,
+    Weights, fuse_question, search, similar,
 };
 pub use symbols::{
     Definition, Definitions, FileOutline, NameMatch, NameSeparator, NameUse, OutlineEntry, SymbolDefinition,

@@ -155,6 +155,9 @@ pub(super) struct Search {
     /// How to search
     #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
     pub(super) mode: Mode,
+    /// Say of each result what words, meaning and ranking gave it
+    #[arg(long)]
+    pub(super) explain: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use quarry_codebase::{Degraded, Freshness, Hit, Pending, SearchMode, SearchRequest};
+use quarry_codebase::{Degraded, Explanation, Freshness, Hit, Pending, SearchMode, SearchRequest};
 use quarry_registry::{PgPool, Project, Registry};
 use serde_json::json;
 
@@ -67,10 +67,10 @@ pub(super) async fn run(session: &Session, command: Search) -> Result<()> {
             "took_ms": (took_ms * 10.0).round() / 10.0,
             "freshness": freshness,
             "degraded": notes,
-            "results": hits.iter().map(|hit| describe(hit, &changed)).collect::<Vec<_>>(),
+            "results": hits.iter().map(|hit| describe(hit, &changed, command.explain)).collect::<Vec<_>>(),
         }));
     }
-    print(&hits, &changed)?;
+    print(&hits, &changed, command.explain)?;
     if hits.is_empty() {
         output::line(format!(
             "nothing found for \"{}\" in project {}",
@@ -138,7 +138,7 @@ fn is_changed(hit: &Hit, changed: &Changed) -> Option<bool> {
     changed.get(&(hit.repository_id, hit.path.clone())).copied()
 }
 
-pub(super) fn describe(hit: &Hit, changed: &Changed) -> serde_json::Value {
+pub(super) fn describe(hit: &Hit, changed: &Changed, explain: bool) -> serde_json::Value {
     let mut described = json!({
         "repository": hit.repository_root,
         "path": hit.path,
@@ -151,6 +151,9 @@ pub(super) fn describe(hit: &Hit, changed: &Changed) -> serde_json::Value {
         // Null: the file is on another machine.
         "changed_on_disk": is_changed(hit, changed),
     });
+    if explain {
+        described["explanation"] = explain_as_json(&hit.explanation);
+    }
     if !hit.also_in.is_empty() {
         described["also_in"] = hit
             .also_in
@@ -168,7 +171,23 @@ pub(super) fn describe(hit: &Hit, changed: &Changed) -> serde_json::Value {
     described
 }
 
-pub(super) fn print(hits: &[Hit], changed: &Changed) -> Result<()> {
+fn explain_as_json(explanation: &Explanation) -> serde_json::Value {
+    let rounded = |value: f32| (f64::from(value) * 1000.0).round() / 1000.0;
+    let corrections = explanation.corrections.iter();
+    json!({
+        "bm25": rounded(explanation.bm25),
+        "words": rounded(explanation.words),
+        "cosine": explanation.cosine.map(rounded),
+        "meaning": explanation.meaning.map(rounded),
+        "fused": rounded(explanation.fused),
+        "corrections": corrections
+            .map(|correction| json!({"reason": correction.reason, "factor": rounded(correction.factor)}))
+            .collect::<Vec<_>>(),
+        "standing": explanation.standing.to_string(),
+    })
+}
+
+pub(super) fn print(hits: &[Hit], changed: &Changed, explain: bool) -> Result<()> {
     for (rank, hit) in hits.iter().enumerate() {
         let symbol = hit
             .symbol
@@ -187,6 +206,9 @@ pub(super) fn print(hits: &[Hit], changed: &Changed) -> Result<()> {
             hit.end_line,
             hit.score
         )))?;
+        if explain {
+            output::line(format!("      {}", hit.explanation))?;
+        }
         let lines: Vec<&str> = hit.content.lines().filter(|line| !line.trim().is_empty()).collect();
         for line in lines.iter().take(SHOWN_LINES) {
             output::line(format!("      {}", output::printable(line)))?;

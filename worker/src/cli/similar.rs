@@ -88,10 +88,10 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
             "took_ms": (took_ms * 10.0).round() / 10.0,
             "freshness": freshness,
             "degraded": notes,
-            "results": outcome.hits.iter().map(|hit| describe(hit, &changed)).collect::<Vec<_>>(),
+            "results": outcome.hits.iter().map(|hit| describe(hit, &changed, false)).collect::<Vec<_>>(),
         }));
     }
-    print(&outcome.hits, &changed)?;
+    print(&outcome.hits, &changed, false)?;
     if outcome.hits.is_empty() {
         output::line("nothing in the index is like it")?;
     }

@@ -5,6 +5,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::PgConnection;
 
 use super::blocks::find_in_block;
+use super::close_names::{CloseMarker, close_markers};
+use super::markers;
 use super::score::{Scored, TermInSegment, score};
 use super::snapshot::LexicalSnapshot;
 use crate::CodebaseError;
@@ -23,6 +25,8 @@ pub(crate) struct QueryTerms {
     pub definitions: Vec<String>,
     /// File name and stem markers of asked paths.
     pub files: Vec<String>,
+    /// For each of the definitions the term of its name as it is found in texts.
+    pub whole_names: Vec<String>,
 }
 
 /// What was found; every chunk is live and in an allowed file.
@@ -36,6 +40,9 @@ pub(crate) struct LexicalCandidates {
     pub definitions: Vec<Scored>,
     /// The best chunk of every file with an asked name.
     pub files: Vec<Scored>,
+    /// Names that stand in for an asked one that nothing is called, closest first; their definitions and files are among the
+    /// above.
+    pub close: Vec<CloseMarker>,
     /// Terms that were too common to be scored beside the others.
     pub terms_left_out: usize,
 }
@@ -59,7 +66,14 @@ pub(crate) async fn score_chunks(
     let files_from = definitions_from + terms.definitions.len();
 
     let mut read = read_terms(connection, snapshot, &wanted).await?;
-    let markers: Vec<TermInSegment> = read.extract_if(.., |part| part.term >= definitions_from).collect();
+    let mut markers: Vec<TermInSegment> = read.extract_if(.., |part| part.term >= definitions_from).collect();
+    let close = close_to_unknown(connection, snapshot, terms, &read, &markers).await?;
+    let close_markers: Vec<&str> = close.iter().map(|close| close.marker.as_str()).collect();
+    for mut part in read_terms(connection, snapshot, &close_markers).await? {
+        let is_definition = markers::is_definition(close_markers[part.term]);
+        part.term = if is_definition { definitions_from } else { files_from };
+        markers.push(part);
+    }
     let terms_left_out = leave_out_the_commonest(&mut read);
     let weights: Vec<f32> = terms.scored.iter().map(|&(_, weight)| weight).collect();
     let scores = score(snapshot, &weights, &mut read);
@@ -88,8 +102,37 @@ pub(crate) async fn score_chunks(
         also: scores.of(also),
         definitions,
         files,
+        close,
         terms_left_out,
     })
+}
+
+/// Names close to those of which there is no definition or file. Typing errors are forgiven where the asked name occurs
+/// nowhere at all: a word that stands in some text is spelled as it was meant.
+async fn close_to_unknown(
+    connection: &mut PgConnection,
+    snapshot: &LexicalSnapshot,
+    terms: &QueryTerms,
+    read: &[TermInSegment],
+    found: &[TermInSegment],
+) -> Result<Vec<CloseMarker>, CodebaseError> {
+    let definitions_from = terms.scored.len();
+    let mut close = Vec::new();
+    for (at, marker) in terms.definitions.iter().chain(&terms.files).enumerate() {
+        if found.iter().any(|part| part.term == definitions_from + at) {
+            continue;
+        }
+        let is_written_somewhere = terms.whole_names.get(at).is_some_and(|whole| {
+            let position = terms.scored.iter().position(|(term, _)| term == whole);
+            position.is_some_and(|position| read.iter().any(|part| part.term == position))
+        });
+        // Beside an asked name, files are only looked for because they may be called like it.
+        if !markers::is_definition(marker) && !terms.definitions.is_empty() {
+            continue;
+        }
+        close.extend(close_markers(connection, snapshot, marker, !is_written_somewhere).await?);
+    }
+    Ok(close)
 }
 
 fn is_better(scored: &Scored, than: &Scored) -> bool {

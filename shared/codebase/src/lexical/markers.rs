@@ -14,6 +14,11 @@ pub(crate) fn definition(name: &str) -> String {
     format!("{DEFINITION}{}", last_component(name).to_lowercase())
 }
 
+/// Whether a marker is one of [`definition`].
+pub(crate) fn is_definition(marker: &str) -> bool {
+    marker.starts_with(DEFINITION)
+}
+
 /// The term under which chunks of files called `file_name` are found.
 pub(crate) fn file_name(file_name: &str) -> String {
     format!("\u{2}file:{}", file_name.to_lowercase())

@@ -37,12 +37,22 @@ pub(crate) struct Scored {
     pub file_id: i64,
     /// BM25, above zero when the chunk holds a term of the query.
     pub score: f32,
+    /// The part of the query's terms that the chunk holds, each by its weight and rarity; 0 to 1.
+    pub coverage: f32,
 }
 
 /// The scores of all chunks of a snapshot for one query.
 pub(crate) struct Scores<'a> {
     snapshot: &'a LexicalSnapshot,
-    by_segment: Vec<Vec<f32>>,
+    by_segment: Vec<Vec<Sum>>,
+    /// What a chunk with every term would have.
+    full_coverage: f32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    score: f32,
+    covered: f32,
 }
 
 /// Scores every chunk. `weights[term]` scales the term; `read` holds the terms' postings, in any order.
@@ -54,13 +64,15 @@ pub(crate) fn score<'a>(snapshot: &'a LexicalSnapshot, weights: &[f32], read: &m
         by_segment: snapshot
             .segments
             .iter()
-            .map(|segment| vec![0.0; segment.table.len()])
+            .map(|segment| vec![Sum::default(); segment.table.len()])
             .collect(),
+        full_coverage: 0.0,
     };
     let average_length = as_f32(snapshot.live_words.max(1)) / as_f32(snapshot.live_chunks.max(1));
     for parts in read.chunk_by(|left, right| left.term == right.term) {
         let holding: u64 = parts.iter().map(|part| live_postings(snapshot, part)).sum();
         let weight = weights[parts[0].term] * inverse_frequency(snapshot.live_chunks, holding);
+        scores.full_coverage += weight;
         for part in parts {
             let segment = &snapshot.segments[part.segment];
             let chunk_scores = &mut scores.by_segment[part.segment];
@@ -71,7 +83,9 @@ pub(crate) fn score<'a>(snapshot: &'a LexicalSnapshot, weights: &[f32], read: &m
                 };
                 let frequency = as_f32(u64::from(posting.frequency));
                 let norm = K1 * (1.0 - B + B * as_f32(u64::from(entry.length)) / average_length);
-                chunk_scores[ordinal] += weight * frequency * (K1 + 1.0) / (frequency + norm);
+                let sum = &mut chunk_scores[ordinal];
+                sum.score += weight * frequency * (K1 + 1.0) / (frequency + norm);
+                sum.covered += weight;
             }
         }
     }
@@ -117,7 +131,7 @@ impl Scores<'_> {
             let entry = segment.table.get(ordinal)?;
             segment
                 .is_live(ordinal)
-                .then(|| scored(entry, self.by_segment[part.segment][ordinal]))
+                .then(|| self.scored(entry, self.by_segment[part.segment][ordinal]))
         })
     }
 
@@ -126,15 +140,24 @@ impl Scores<'_> {
             .segments
             .iter()
             .zip(&self.by_segment)
-            .flat_map(|(segment, scores)| segment.live().map(|(ordinal, entry)| scored(entry, scores[ordinal])))
+            .flat_map(|(segment, scores)| {
+                segment
+                    .live()
+                    .map(|(ordinal, entry)| self.scored(entry, scores[ordinal]))
+            })
     }
-}
 
-fn scored(entry: &TableEntry, score: f32) -> Scored {
-    Scored {
-        number: entry.number,
-        file_id: entry.file_id,
-        score,
+    fn scored(&self, entry: &TableEntry, sum: Sum) -> Scored {
+        Scored {
+            number: entry.number,
+            file_id: entry.file_id,
+            score: sum.score,
+            coverage: if self.full_coverage > 0.0 {
+                sum.covered / self.full_coverage
+            } else {
+                0.0
+            },
+        }
     }
 }
 

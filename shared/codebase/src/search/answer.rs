@@ -129,6 +129,7 @@ pub(crate) async fn answer(
             start_line: group.lines.start,
             end_line: group.lines.end,
             score: group.best.score,
+            explanation: group.best.explanation,
             content,
             also_in: elsewhere(group.copies, &repositories),
         });
@@ -252,12 +253,14 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::super::copies::alone;
+    use super::super::explanation::Explanation;
     use super::*;
 
     fn chunk(path: &str, start_line: u32, end_line: u32) -> Distinct {
         alone(Ranked {
             candidate: Candidate::at(path, start_line, end_line),
             score: 0.5,
+            explanation: Explanation::default(),
         })
     }
 

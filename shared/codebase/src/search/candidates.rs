@@ -23,15 +23,21 @@ pub(crate) struct Candidate {
     /// Equal for equal texts.
     pub text_hash: Vec<u8>,
     pub bm25: f32,
+    /// The part of the query's terms that it has, rare ones counting more.
+    pub coverage: f32,
     pub cosine: Option<f32>,
+    /// The text matches the asked pattern.
+    pub matches_pattern: bool,
 }
 
-/// Fetches these chunks; `query_vector` adds their similarities, `phrases` drops those that lack one of them.
+/// Fetches these chunks; `query_vector` adds their similarities, `phrases` drops those that lack one of them, and those that
+/// match `pattern` are marked.
 pub(crate) async fn fetch_candidates(
     connection: &mut PgConnection,
     scored: &FxHashMap<i64, Scored>,
     query_vector: Option<&[f32]>,
     phrases: &[String],
+    pattern: Option<&str>,
 ) -> Result<Vec<Candidate>, CodebaseError> {
     let numbers: Vec<i64> = scored.keys().copied().collect();
     if numbers.is_empty() {
@@ -42,7 +48,8 @@ pub(crate) async fn fetch_candidates(
         "queries/search_candidates.sql",
         &numbers,
         query_vector as Option<Vector>,
-        phrases
+        phrases,
+        pattern
     )
     .fetch_all(connection)
     .await?;
@@ -59,7 +66,9 @@ pub(crate) async fn fetch_candidates(
             end_line: line(row.end_line),
             text_hash: row.text_hash,
             bm25: scored.get(&row.number).map_or(0.0, |scored| scored.score),
+            coverage: scored.get(&row.number).map_or(0.0, |scored| scored.coverage),
             cosine: row.distance.map(similarity),
+            matches_pattern: row.matches_pattern,
         })
         .collect();
     Ok(candidates)
@@ -90,7 +99,9 @@ impl Candidate {
             end_line,
             text_hash: Vec::new(),
             bm25: 0.0,
+            coverage: 0.0,
             cosine: None,
+            matches_pattern: false,
         }
     }
 }

@@ -52,6 +52,7 @@ fn is_represented(distinct: &Distinct, candidate: &Candidate) -> bool {
 mod tests {
     use uuid::Uuid;
 
+    use super::super::explanation::Explanation;
     use super::*;
 
     fn ranked(repository: u128, path: &str, text: u8) -> Ranked {
@@ -62,6 +63,7 @@ mod tests {
                 ..Candidate::at(path, 1, 10)
             },
             score: 0.5,
+            explanation: Explanation::default(),
         }
     }
 

@@ -10,6 +10,17 @@ pub(crate) struct Evidence {
     pub cosine: Option<f32>,
 }
 
+/// Both kinds of evidence on one scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fused {
+    /// Relative to the best candidate's words, 0 to 1.
+    pub words: f32,
+    /// Relative to the best candidate's meaning, 0 to 1; `None` when the chunk has no vector.
+    pub meaning: Option<f32>,
+    /// The two together, 0 to 1.
+    pub total: f32,
+}
+
 /// How much words count, from 0 to 1; meaning counts the rest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LexicalShare(f32);
@@ -19,21 +30,31 @@ impl LexicalShare {
     pub(crate) const ALL: LexicalShare = LexicalShare(1.0);
     /// Meaning only.
     pub(crate) const NONE: LexicalShare = LexicalShare(0.0);
-    /// A question in words. On a docstring benchmark .4 for words was best with a model trained for code; the even share
-    /// also bears a weaker one.
-    pub(crate) const QUESTION: LexicalShare = LexicalShare(0.5);
-    /// A name: spelling says nearly all, the vector only orders equals.
-    pub(crate) const NAME: LexicalShare = LexicalShare(0.8);
+
+    /// This much; beyond 0 and 1 there is nothing.
+    pub(crate) fn of(share: f32) -> LexicalShare {
+        LexicalShare(share.clamp(0.0, 1.0))
+    }
 }
 
-/// Fused scores, 0 to 1, in the order of the candidates. `cosine_floor` is the similarity of the last vector candidate:
-/// what lies below is noise.
-pub(crate) fn fuse(candidates: &[Evidence], share: LexicalShare, cosine_floor: f32) -> Vec<f32> {
+/// Fused evidence in the order of the candidates. `cosine_floor` is the similarity of the last vector candidate: what lies
+/// below is noise.
+pub(crate) fn fuse(candidates: &[Evidence], share: LexicalShare, cosine_floor: f32) -> Vec<Fused> {
     let best_bm25 = candidates.iter().map(|evidence| evidence.bm25).fold(0.0, f32::max);
     let best_cosine = candidates
         .iter()
         .filter_map(|evidence| evidence.cosine)
         .fold(f32::MIN, f32::max);
+    let relative_meaning = |cosine: f32| {
+        let range = best_cosine - cosine_floor;
+        if range > f32::EPSILON {
+            ((cosine - cosine_floor) / range).max(0.0)
+        } else if cosine >= best_cosine {
+            1.0
+        } else {
+            0.0
+        }
+    };
     candidates
         .iter()
         .map(|evidence| {
@@ -42,19 +63,10 @@ pub(crate) fn fuse(candidates: &[Evidence], share: LexicalShare, cosine_floor: f
             } else {
                 0.0
             };
-            let Some(cosine) = evidence.cosine else {
-                // Not its fault: judged by its words alone.
-                return words;
-            };
-            let range = best_cosine - cosine_floor;
-            let meaning = if range > f32::EPSILON {
-                ((cosine - cosine_floor) / range).max(0.0)
-            } else if cosine >= best_cosine {
-                1.0
-            } else {
-                0.0
-            };
-            share.0 * words + (1.0 - share.0) * meaning
+            let meaning = evidence.cosine.map(relative_meaning);
+            // Without a vector, which is not its fault, a chunk is judged by its words alone.
+            let total = meaning.map_or(words, |meaning| share.0 * words + (1.0 - share.0) * meaning);
+            Fused { words, meaning, total }
         })
         .collect()
 }
@@ -70,37 +82,41 @@ mod tests {
         }
     }
 
+    fn totals(candidates: &[Evidence], share: LexicalShare, cosine_floor: f32) -> Vec<f32> {
+        fuse(candidates, share, cosine_floor)
+            .iter()
+            .map(|fused| fused.total)
+            .collect()
+    }
+
     #[test]
     fn what_both_find_beats_what_one_finds_alone() {
-        let fused = fuse(
+        let totals = totals(
             &[evidence(8.0, 0.7), evidence(10.0, 0.1), evidence(0.0, 0.8)],
-            LexicalShare::QUESTION,
+            LexicalShare::of(0.5),
             0.3,
         );
-        assert!(fused[0] > fused[1] && fused[0] > fused[2], "{fused:?}");
+        assert!(totals[0] > totals[1] && totals[0] > totals[2], "{totals:?}");
     }
 
     #[test]
     fn scores_stay_between_nothing_and_everything() {
-        let fused = fuse(&[evidence(3.0, 0.9), evidence(0.0, -0.5)], LexicalShare::QUESTION, 0.2);
-        assert_eq!(fused, [1.0, 0.0]);
-        assert_eq!(fuse(&[evidence(0.0, 0.5)], LexicalShare::NONE, 0.5), [1.0]);
-        assert_eq!(fuse(&[], LexicalShare::ALL, 0.0), Vec::<f32>::new());
+        let half = LexicalShare::of(0.5);
+        assert_eq!(
+            totals(&[evidence(3.0, 0.9), evidence(0.0, -0.5)], half, 0.2),
+            [1.0, 0.0]
+        );
+        assert_eq!(totals(&[evidence(0.0, 0.5)], LexicalShare::NONE, 0.5), [1.0]);
+        assert_eq!(totals(&[], LexicalShare::ALL, 0.0), Vec::<f32>::new());
     }
 
     #[test]
     fn a_chunk_without_a_vector_is_judged_by_its_words() {
-        let fused = fuse(
-            &[
-                Evidence {
-                    bm25: 2.0,
-                    cosine: None,
-                },
-                evidence(1.0, 0.5),
-            ],
-            LexicalShare::QUESTION,
-            0.1,
-        );
-        assert_eq!(fused[0], 1.0);
+        let without = Evidence {
+            bm25: 2.0,
+            cosine: None,
+        };
+        let fused = fuse(&[without, evidence(1.0, 0.5)], LexicalShare::of(0.5), 0.1);
+        assert_eq!((fused[0].total, fused[0].meaning), (1.0, None));
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::explanation::Explanation;
+
 /// The answer to a query.
 #[derive(Clone, Debug)]
 pub struct SearchOutcome {
@@ -46,6 +48,8 @@ pub struct Hit {
     pub end_line: u32,
     /// 0 to 1, comparable within one answer only. 0.9 and more: the asked symbol or path itself.
     pub score: f32,
+    /// What each part of the search gave it.
+    pub explanation: Explanation,
     /// The text of these lines.
     pub content: String,
     /// Other repositories of the project that hold the same text; empty when the search was for certain repositories.
@@ -86,6 +90,8 @@ pub enum Degraded {
     OtherModel,
     /// Words only: no model is pinned, so no chunk has a vector.
     NoStoredVectors,
+    /// The quoted text stands nowhere: answered by the rest of the query.
+    NothingQuotedFound,
     /// Right but slow: every vector was compared, because no vector index stands yet.
     ExactScan {
         /// Chunks in the searched scope.
@@ -105,6 +111,9 @@ impl fmt::Display for Degraded {
                 formatter.write_str("lexical only: the project has just been given another model, ask again")
             }
             Degraded::NoStoredVectors => formatter.write_str("lexical only: the project has no vectors yet"),
+            Degraded::NothingQuotedFound => {
+                formatter.write_str("the quoted text was not found: answered by the rest of the query")
+            }
             Degraded::ExactScan { chunks } => {
                 write!(
                     formatter,

@@ -12,19 +12,36 @@ pub(crate) enum PathRole {
     Vendored,
     /// Configuration, data, locks.
     Data,
+    /// Says what there is without doing it: headers, type stubs.
+    Declaration,
 }
 
 impl PathRole {
-    /// How far the file steps back. Mild for what may well be the answer, so that questions in plain words, whose answer
-    /// can be anywhere, lose nothing.
+    /// How far the file steps back. Chosen on the development packages: of whole checkouts most words are in tests and
+    /// documents, and most questions are answered by source.
     pub(crate) fn factor(self) -> f32 {
         match self {
             PathRole::Source => 1.0,
-            PathRole::Documentation | PathRole::Example => 0.8,
-            PathRole::Test => 0.7,
-            PathRole::Data => 0.75,
-            PathRole::Vendored => 0.6,
-            PathRole::Generated => 0.5,
+            PathRole::Declaration => 0.85,
+            PathRole::Example => 0.6,
+            PathRole::Documentation | PathRole::Data => 0.55,
+            PathRole::Test => 0.4,
+            PathRole::Vendored => 0.35,
+            PathRole::Generated => 0.3,
+        }
+    }
+
+    /// For explanations.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            PathRole::Source => "is source",
+            PathRole::Test => "is a test",
+            PathRole::Example => "is an example",
+            PathRole::Documentation => "is documentation",
+            PathRole::Generated => "is generated",
+            PathRole::Vendored => "is vendored",
+            PathRole::Data => "is data or configuration",
+            PathRole::Declaration => "only declares",
         }
     }
 
@@ -32,13 +49,14 @@ impl PathRole {
     pub(crate) fn is_asked_for(self, has_term: impl Fn(&str) -> bool) -> bool {
         let words: &[&str] = match self {
             PathRole::Source => return true,
+            PathRole::Declaration => &["header", "declar", "type", "interfac", "prototyp"],
             PathRole::Test => &["test", "spec", "mock", "fixtur", "benchmark", "bench"],
             PathRole::Example => &["exampl", "sampl", "demo", "tutori", "usag"],
             PathRole::Documentation => &["doc", "document", "readm", "changelog", "guid", "tutori", "licens"],
             PathRole::Generated => &["generat", "codegen", "protobuf", "proto", "bundl"],
             PathRole::Vendored => &["vendor", "third", "bundl", "depend"],
             PathRole::Data => &[
-                "config", "configur", "json", "yaml", "toml", "set", "lock", "data", "manifest", "depend",
+                "config", "configur", "json", "yaml", "toml", "lockfil", "manifest", "depend", "fixtur",
             ],
         };
         words.iter().any(|word| has_term(word))
@@ -47,6 +65,7 @@ impl PathRole {
 
 /// The part that the file at `path` plays.
 pub(crate) fn role_of(path: &str) -> PathRole {
+    let spelled_name = path.rsplit('/').next().unwrap_or(path);
     let path = path.to_lowercase();
     let mut components: Vec<&str> = path.split('/').collect();
     let name = components.pop().unwrap_or_default();
@@ -60,6 +79,10 @@ pub(crate) fn role_of(path: &str) -> PathRole {
         "_vendor",
         "vendored",
         "bower_components",
+        "deps",
+        "third-party",
+        "external",
+        "externals",
     ]) {
         return PathRole::Vendored;
     }
@@ -77,7 +100,15 @@ pub(crate) fn role_of(path: &str) -> PathRole {
         "fixtures",
         "e2e",
         "benches",
-    ]) || is_test_name(name)
+        "bench",
+        "benchmark",
+        "benchmarks",
+        "__mocks__",
+        "__snapshots__",
+        "unittests",
+        "testsuite",
+    ]) || components.first() == Some(&"t")
+        || is_test_name(name, spelled_name)
     {
         return PathRole::Test;
     }
@@ -85,11 +116,22 @@ pub(crate) fn role_of(path: &str) -> PathRole {
         return PathRole::Example;
     }
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if matches!(name, "cmakelists.txt" | "requirements.txt" | "robots.txt") {
+        return PathRole::Data;
+    }
     if matches!(extension, "md" | "mdx" | "rst" | "adoc" | "txt" | "markdown")
         || in_directory(&["docs", "doc"])
-        || ["license", "changelog", "readme", "authors", "notice"]
-            .iter()
-            .any(|stem| name.starts_with(stem))
+        || [
+            "license",
+            "changelog",
+            "changes",
+            "readme",
+            "authors",
+            "notice",
+            "contributing",
+        ]
+        .iter()
+        .any(|stem| name.starts_with(stem))
     {
         return PathRole::Documentation;
     }
@@ -98,6 +140,13 @@ pub(crate) fn role_of(path: &str) -> PathRole {
         "json" | "yaml" | "yml" | "toml" | "ini" | "cfg" | "csv" | "xml" | "svg" | "lock" | "po"
     ) {
         return PathRole::Data;
+    }
+    if matches!(extension, "h" | "hh" | "hpp" | "hxx" | "pyi" | "mli" | "hrl")
+        || [".d.ts", ".d.mts", ".d.cts"]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+    {
+        return PathRole::Declaration;
     }
     PathRole::Source
 }
@@ -123,9 +172,15 @@ fn is_generated_name(name: &str) -> bool {
         )
 }
 
-fn is_test_name(name: &str) -> bool {
+/// `spelled` is the name in its own case: only there `RetryTest` differs from `latest`.
+fn is_test_name(name: &str, spelled: &str) -> bool {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    name.starts_with("test_")
+    let spelled_stem = spelled.split('.').next().unwrap_or(spelled);
+    let is_test_class = ["Test", "Tests", "Spec", "TestCase"]
+        .iter()
+        .any(|ending| spelled_stem.len() > ending.len() && spelled_stem.ends_with(ending));
+    is_test_class
+        || name.starts_with("test_")
         || name == "conftest.py"
         || [".test", ".spec", "_test", "_tests", "_spec", "-test"]
             .iter()
@@ -157,6 +212,13 @@ mod tests {
             ("api/v1/api.pb.go", PathRole::Generated),
             ("Cargo.lock", PathRole::Generated),
             ("Cargo.toml", PathRole::Data),
+            ("CMakeLists.txt", PathRole::Data),
+            ("src/RetryTest.java", PathRole::Test),
+            ("t/unit/retry.py", PathRole::Test),
+            ("src/t/retry.py", PathRole::Source),
+            ("include/claim.h", PathRole::Declaration),
+            ("types/claim.d.ts", PathRole::Declaration),
+            ("src/claim.ts", PathRole::Source),
         ] {
             assert_eq!(role_of(path), role, "{path}");
         }

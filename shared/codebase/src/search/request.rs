@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use super::weights::Weights;
 use crate::CodebaseError;
 
 /// The most hits of one answer. More do not help a reader; a narrower query does.
@@ -83,6 +84,8 @@ pub struct SearchRequest {
     pub offset: u32,
     /// Which evidence counts.
     pub mode: SearchMode,
+    /// How much each kind of evidence counts; the defaults, except in an evaluation.
+    pub weights: Weights,
 }
 
 impl SearchRequest {
@@ -100,6 +103,7 @@ impl SearchRequest {
             limit: 10,
             offset: 0,
             mode: SearchMode::Hybrid,
+            weights: Weights::default(),
         }
     }
 

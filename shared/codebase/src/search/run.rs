@@ -4,22 +4,23 @@
 use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Acquire as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::answer::answer;
 use super::candidates::fetch_candidates;
 use super::copies::{Distinct, alone, merge_copies};
 use super::fusion::{Evidence, LexicalShare, fuse};
+use super::judge::{Judge, is_path_end};
 use super::outcome::{CandidateCounts, Degraded, SearchOutcome, SearchTimings, VectorScan};
 use super::path_filter::allowed_files;
-use super::ranking::{is_path_end, rank};
+use super::ranking::rank;
 use super::request::{SearchMode, SearchRequest};
 use super::understand::{Question, QuestionKind, understand};
 use super::vectors::{Nearest, nearest};
 use crate::CodebaseError;
 use crate::chunk_rows;
-use crate::lexical::{self, LexicalCandidates, Scored};
+use crate::lexical::{self, LexicalCandidates, Scored, markers};
 use crate::model_change::stored_model;
 
 /// Candidates by words: those beyond would have to gain 200 places by meaning, and then they are vector candidates.
@@ -80,7 +81,7 @@ async fn search_in(
     let near: FxHashSet<i64> = nearest.numbers.iter().copied().collect();
     let words_count = query_vector.is_none() || request.mode != SearchMode::Semantic;
     let found = if words_count {
-        let count = if question.phrases.is_empty() {
+        let count = if question.phrases.is_empty() && question.pattern.is_none() {
             LEXICAL_CANDIDATES
         } else {
             LEXICAL_CANDIDATES_WITH_PHRASES
@@ -104,7 +105,12 @@ async fn search_in(
     );
     let exact = found.definitions.iter().take(MOST_EXACT).chain(&asked_files);
     scored.extend(exact.map(|scored| (scored.number, *scored)));
-    let candidates = fetch_candidates(connection, &scored, query_vector, &question.phrases).await?;
+    let pattern = usable_pattern(connection, question).await?;
+    let mut candidates = fetch_candidates(connection, &scored, query_vector, &question.phrases, pattern).await?;
+    if candidates.is_empty() && question.asks_beside_phrases && !question.phrases.is_empty() {
+        candidates = fetch_candidates(connection, &scored, query_vector, &[], pattern).await?;
+        degraded.push(Degraded::NothingQuotedFound);
+    }
     let evidence: Vec<Evidence> = candidates
         .iter()
         .map(|candidate| Evidence {
@@ -112,9 +118,10 @@ async fn search_in(
             cosine: candidate.cosine,
         })
         .collect();
-    let share = lexical_share(request.mode, question.kind, query_vector.is_some());
+    let share = lexical_share(request, question.kind, query_vector.is_some());
     let fused = fuse(&evidence, share, nearest.cosine_floor);
-    let ranked = rank(question, request.mode, candidates, &fused);
+    let judge = Judge::new(question, &found.close, request.mode, request.weights);
+    let ranked = rank(&judge, candidates, &fused);
     let distinct: Vec<Distinct> = if request.repository_ids.is_empty() {
         merge_copies(ranked)
     } else {
@@ -216,7 +223,11 @@ async fn asked_files(
         .into_iter()
         .filter(|row| {
             let path = row.path.to_lowercase();
-            question.paths.iter().any(|asked| is_path_end(&path, asked))
+            let is_close = || {
+                let marker = markers::file_name(markers::name_and_stem(&path).0);
+                found.close.iter().any(|close| close.marker == marker)
+            };
+            question.paths.iter().any(|asked| is_path_end(&path, asked)) || is_close()
         })
         .map(|row| row.id)
         .collect();
@@ -224,12 +235,32 @@ async fn asked_files(
     Ok(found.files.iter().filter(fits).take(MOST_EXACT).copied().collect())
 }
 
-fn lexical_share(mode: SearchMode, kind: QuestionKind, has_vector: bool) -> LexicalShare {
-    match (mode, kind) {
+/// The asked pattern, unless Postgres cannot read it: then the words of the query have to do.
+async fn usable_pattern<'a>(
+    connection: &mut PgConnection,
+    question: &'a Question,
+) -> Result<Option<&'a str>, CodebaseError> {
+    let Some(pattern) = question.pattern.as_deref() else {
+        return Ok(None);
+    };
+    let mut savepoint = connection.begin().await?;
+    let tried = sqlx::query_scalar!("select '' ~ $1", pattern)
+        .fetch_one(&mut *savepoint)
+        .await;
+    savepoint.rollback().await?;
+    match tried {
+        Ok(_) => Ok(Some(pattern)),
+        Err(sqlx::Error::Database(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lexical_share(request: &SearchRequest, kind: QuestionKind, has_vector: bool) -> LexicalShare {
+    match (request.mode, kind) {
         _ if !has_vector => LexicalShare::ALL,
         (SearchMode::Semantic, _) => LexicalShare::NONE,
-        (_, QuestionKind::Words) => LexicalShare::QUESTION,
-        (_, QuestionKind::Symbol | QuestionKind::Path) => LexicalShare::NAME,
+        (_, QuestionKind::Words) => LexicalShare::of(request.weights.words_in_question),
+        (_, QuestionKind::Symbol | QuestionKind::Path) => LexicalShare::of(request.weights.words_in_name),
     }
 }
 

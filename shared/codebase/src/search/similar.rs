@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::answer::answer;
 use super::candidates::{Candidate, fetch_candidates};
 use super::copies::{Distinct, alone, merge_copies};
+use super::explanation::Explanation;
 use super::outcome::{Degraded, Hit};
 use super::path_filter::allowed_files;
 use super::ranking::Ranked;
@@ -164,7 +165,7 @@ async fn similar_in(connection: &mut PgConnection, request: &SimilarRequest) -> 
         .filter(is_allowed)
         .map(|scored| (scored.number, scored))
         .collect();
-    let mut candidates = fetch_candidates(connection, &scored, vector, &[]).await?;
+    let mut candidates = fetch_candidates(connection, &scored, vector, &[], None).await?;
     candidates.retain(|candidate| !source.is_at(candidate));
     let texts = texts_of(connection, &candidates).await?;
     let mut ranked: Vec<Ranked> = candidates
@@ -176,7 +177,17 @@ async fn similar_in(connection: &mut PgConnection, request: &SimilarRequest) -> 
                 Some(cosine) => f32::midpoint(cosine.max(0.0), shared),
                 None => shared,
             };
-            Ranked { candidate, score }
+            let explanation = Explanation {
+                words: shared,
+                cosine: candidate.cosine,
+                fused: score,
+                ..Explanation::default()
+            };
+            Ranked {
+                candidate,
+                score,
+                explanation,
+            }
         })
         .filter(|ranked| ranked.score >= LEAST_SCORE)
         .collect();

@@ -3,6 +3,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::pattern;
 use super::query_token::{AskedName, QueryToken};
 use super::request::SearchMode;
 use crate::lexical::{QueryTerms, markers};
@@ -77,13 +78,22 @@ pub(crate) struct Question {
     pub paths: Vec<String>,
     /// In double quotes: must occur in a hit, case aside.
     pub phrases: Vec<String>,
+    /// Whether there are words outside of the quotes.
+    pub asks_beside_phrases: bool,
+    /// The query as a regular expression, when it is written as one: what matches comes first.
+    pub pattern: Option<String>,
 }
 
 /// Reads a query.
 pub(crate) fn understand(text: &str, mode: SearchMode) -> Question {
-    let (unquoted, phrases) = take_phrases(text);
+    let pattern = pattern::read(text);
+    let (unquoted, phrases) = if pattern.is_some() {
+        (pattern::literals(text), Vec::new())
+    } else {
+        take_phrases(text)
+    };
     let tokens: Vec<QueryToken<'_>> = unquoted.split_whitespace().filter_map(QueryToken::read).collect();
-    let kind = kind_of(&tokens, mode, !phrases.is_empty());
+    let kind = kind_of(&tokens, mode, !phrases.is_empty() || pattern.is_some());
 
     let mut names = Vec::new();
     let mut paths = Vec::new();
@@ -104,7 +114,15 @@ pub(crate) fn understand(text: &str, mode: SearchMode) -> Question {
     paths.truncate(MOST_NAMES);
 
     let (scored, typed) = weighted_terms(&unquoted, &phrases);
-    let definitions = distinct(names.iter().map(|name| markers::definition(&name.name)));
+    let mut definitions = Vec::new();
+    let mut whole_names = Vec::new();
+    for name in &names {
+        let marker = markers::definition(&name.name);
+        if !definitions.contains(&marker) {
+            definitions.push(marker);
+            whole_names.push(whole_term(&name.name));
+        }
+    }
     let mut files = distinct(
         paths
             .iter()
@@ -119,12 +137,24 @@ pub(crate) fn understand(text: &str, mode: SearchMode) -> Question {
             scored,
             definitions,
             files,
+            whole_names,
         },
         typed,
         names,
         paths,
         phrases,
+        asks_beside_phrases: !tokens.is_empty(),
+        pattern,
     }
+}
+
+/// The term under which a name as a whole is found in texts; it comes before its parts.
+fn whole_term(name: &str) -> String {
+    TermMaker::new()
+        .terms_of_text(name)
+        .into_iter()
+        .next()
+        .unwrap_or_default()
 }
 
 /// The text without its double-quoted parts, whose words stay, and those parts.

@@ -7,5 +7,6 @@ mod finding;
 mod reading;
 mod segments;
 mod similar;
+mod spelling;
 mod symbols;
 mod vectors;
