@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn what_every_session_pays_for_is_small() {
-        for (toolsets, most) in [(&Toolset::DEFAULT[..], 12_000), (&Toolset::ALL[..], 20_000)] {
+        // The entities are eighteen tools, and no session has them that does not name them.
+        for (toolsets, most) in [(&Toolset::DEFAULT[..], 12_000), (&Toolset::ALL[..], 30_000)] {
             let tools = serde_json::to_string(&router(toolsets).list_all()).expect("tools are JSON");
             assert!(
                 tools.len() < most,
@@ -123,10 +124,12 @@ mod tests {
             assert!(tool.output_schema.is_some(), "{name}");
             let hints = tool.annotations.as_ref().expect("a tool has annotations");
             assert_eq!(hints.open_world_hint, Some(false), "{name}");
+            // Whether reading twice is reading once need not be said.
             assert!(
-                hints.read_only_hint.is_some() && hints.idempotent_hint.is_some(),
+                hints.read_only_hint == Some(true) || hints.idempotent_hint.is_some(),
                 "{name}"
             );
+            assert!(hints.read_only_hint.is_some(), "{name}");
             assert_eq!(
                 hints.destructive_hint.is_some(),
                 hints.read_only_hint == Some(false),
