@@ -28,7 +28,6 @@ impl Access {
     }
 
     /// The same, and no more than a token allows.
-    #[cfg(test)]
     pub(crate) fn limited(mut self, highest: Needs, projects: Option<Vec<String>>) -> Access {
         self.highest = self.highest.min(highest);
         self.projects = projects;

@@ -1,13 +1,16 @@
 //! One call as a tool sees it: who calls, what that caller may use, whether it still waits, and how to tell it about
 //! progress. Made by the server for every request, handed to every tool.
 
+use axum::http::request::Parts;
 use quarry_registry::{PgPool, Project, ProjectName, Registry};
 use rmcp::RoleServer;
+use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::backend::Backend;
+use crate::http;
 use crate::progress::Progress;
 use crate::tool_error::ToolError;
 
@@ -29,7 +32,7 @@ impl<'a> Call<'a> {
             backend,
             access,
             caller: caller(context),
-            cancelled: context.ct.clone(),
+            cancelled: cancelled(context),
             progress: Progress::of(context),
             takes_tasks: context
                 .client_capabilities()
@@ -65,13 +68,38 @@ impl<'a> Call<'a> {
     }
 }
 
+/// What the request's way over HTTP left with it.
+pub(crate) fn http_request(context: &RequestContext<RoleServer>) -> Option<&http::Request> {
+    context.extensions.get::<Parts>()?.extensions.get()
+}
+
+/// Whom the request's token stands for.
+pub(crate) fn principal(context: &RequestContext<RoleServer>) -> Option<&http::Principal> {
+    context.extensions.get::<Parts>()?.extensions.get()
+}
+
+/// Before 2026-07-28 a connection that breaks does not mean that the client gave up: it says so in a request of its own.
+fn cancelled(context: &RequestContext<RoleServer>) -> CancellationToken {
+    match http_request(context) {
+        Some(request) if context.meta.protocol_version().is_none() => request.cancelled.clone(),
+        _ => context.ct.clone(),
+    }
+}
+
+/// Name and version, for people.
 fn caller(context: &RequestContext<RoleServer>) -> String {
-    let name = match context.client_info() {
-        Some(client) if !client.name.is_empty() => format!("{}/{}", client.name, client.version),
-        _ => "mcp".to_owned(),
+    let described = match http_request(context) {
+        Some(request) => context.meta.client_info().map(name_of).or(request.client.clone()),
+        None => context.client_info().map(name_of),
     };
-    name.chars()
+    described
+        .unwrap_or_else(|| "mcp".to_owned())
+        .chars()
         .filter(|character| !character.is_control())
         .take(100)
         .collect()
+}
+
+fn name_of(client: Implementation) -> String {
+    format!("{}/{}", client.name, client.version)
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod http;
 mod options;
 mod server;
 mod stdio;
@@ -8,7 +9,10 @@ mod access;
 mod call;
 mod instructions;
 mod progress;
+mod prompts;
+mod resources;
 mod tasks;
+mod write_log;
 
 mod arguments;
 mod plain_schema;
@@ -25,6 +29,7 @@ mod worker_process;
 mod snippet;
 mod tool_error;
 
-pub use options::Options;
+pub use http::{HttpServer, bind as bind_http};
+pub use options::{HttpOptions, Options};
 pub use stdio::serve_stdio;
 pub use toolsets::Toolset;

@@ -1,4 +1,4 @@
-//! The `quarry-mcp` command: the MCP server on standard input and output.
+//! The `quarry-mcp` command: the MCP server on standard input and output, or over HTTP.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use quarry_lifecycle::{Process, init_telemetry, load_config};
+use quarry_lifecycle::{Config, Process, Shutdown, init_telemetry, load_config};
 
-/// Serves a Quarry index over MCP on standard input and output.
+/// Serves a Quarry index over MCP on standard input and output, or over HTTP.
 #[derive(Debug, Parser)]
 #[command(name = "quarry-mcp", version)]
 struct Arguments {
@@ -41,10 +41,19 @@ fn run(arguments: Arguments) -> Result<()> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let served = runtime.block_on(quarry_mcp::serve_stdio(config, options));
+    let served = runtime.block_on(serve(config, options));
     // Postgres may still be starting for a call that nobody waits for any more; the next session finds it running.
     runtime.shutdown_timeout(Duration::from_millis(200));
     served
+}
+
+async fn serve(config: Config, options: quarry_mcp::Options) -> Result<()> {
+    if options.http.listen.is_none() {
+        return quarry_mcp::serve_stdio(config, options).await;
+    }
+    let server = quarry_mcp::bind_http(config, options, Shutdown::on_signals().token()).await?;
+    tracing::info!("serving MCP at {}", server.url());
+    server.serve().await
 }
 
 /// The `quarry` binary that was installed beside this one, else the one on the PATH.

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quarry_lifecycle::Config;
+use quarry_registry::{Registry, WriteOutcome};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CancelTaskParams, GetTaskParams, GetTaskResult, Implementation,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
+    GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -18,12 +21,16 @@ use crate::Options;
 use crate::access::Access;
 use crate::arguments;
 use crate::backend::Backend;
-use crate::call::Call;
+use crate::call::{Call, http_request, principal};
 use crate::instructions::instructions;
+use crate::prompts;
+use crate::resources;
+use crate::snippet::visible;
 use crate::tasks;
 use crate::tool_error::ToolError;
 use crate::tools::LONGEST_WAIT_S;
 use crate::toolsets::{self, Needs, Toolset};
+use crate::write_log::Write;
 
 /// A call answers within this time, what it was asked to wait apart. Clients give up after about a minute.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -70,9 +77,82 @@ impl Server {
         Call::new(&self.shared.backend, self.access(context), context)
     }
 
-    fn access(&self, _context: &RequestContext<RoleServer>) -> Access {
-        self.shared.access.clone()
+    /// For who has no call yet: see http/bearer.rs.
+    pub(crate) async fn registry(&self) -> anyhow::Result<Registry> {
+        self.shared.backend.registry().await
     }
+
+    /// Runs a tool until it has answered, the client gives up, or the time is over.
+    async fn run(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> (WriteOutcome, Result<CallToolResponse, ErrorData>) {
+        let name = request.name.clone();
+        let wait_s = request
+            .arguments
+            .as_ref()
+            .and_then(|given| given.get("wait_s"))
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(0);
+        let deadline = DEADLINE + Duration::from_secs(wait_s.min(LONGEST_WAIT_S.into()));
+        let disconnected = context.ct.clone();
+        let withdrawn = http_request(&context).map(|request| request.cancelled.clone());
+        let withdrawn = async {
+            match withdrawn {
+                Some(withdrawn) => withdrawn.cancelled_owned().await,
+                None => std::future::pending().await,
+            }
+        };
+        let started = Instant::now();
+        let call = self.shared.tools.call(ToolCallContext::new(self, request, context));
+        let answer = tokio::select! {
+            answer = tokio::time::timeout(deadline, call) => answer,
+            () = disconnected.cancelled() => return cancelled(),
+            () = withdrawn => return cancelled(),
+        };
+        let duration_ms = started.elapsed().as_millis();
+        tracing::debug!(tool = %name, duration_ms, "{name} took {duration_ms} ms");
+        match answer {
+            Ok(answer) => {
+                let refused =
+                    matches!(&answer, Ok(CallToolResponse::Complete(result)) if result.is_error == Some(true));
+                let outcome = if refused || answer.is_err() {
+                    WriteOutcome::Refused
+                } else {
+                    WriteOutcome::Done
+                };
+                (outcome, answer)
+            }
+            Err(_) => {
+                let seconds = deadline.as_secs();
+                let late = ToolError::new(format!(
+                    "no answer within {seconds} s: Postgres may be starting or busy; call again, `quarry status` tells more"
+                ));
+                (WriteOutcome::TimedOut, late.into_call_tool_result())
+            }
+        }
+    }
+
+    fn access(&self, context: &RequestContext<RoleServer>) -> Access {
+        let access = self.shared.access.clone();
+        match principal(context) {
+            Some(principal) => principal.limit(access),
+            None => access,
+        }
+    }
+}
+
+async fn within_deadline<T>(answer: impl Future<Output = Result<T, ErrorData>>) -> Result<T, ErrorData> {
+    let late = |_| ErrorData::internal_error("no answer in time: Postgres may be starting or busy; ask again", None);
+    tokio::time::timeout(DEADLINE, answer).await.map_err(late)?
+}
+
+fn cancelled() -> (WriteOutcome, Result<CallToolResponse, ErrorData>) {
+    (
+        WriteOutcome::Cancelled,
+        ToolError::new("cancelled").into_call_tool_result(),
+    )
 }
 
 fn capabilities() -> ServerCapabilities {
@@ -117,35 +197,84 @@ impl ServerHandler for Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let name = request.name.clone();
         let mut given = request.arguments.take().unwrap_or_default();
-        if let Some(tool) = self.shared.tools.get(&name) {
-            let needs = Needs::of(tool);
-            if !self.access(&context).allows(needs) {
-                return ToolError::new(format!("{name} needs a token with the scope {}", needs.as_str()))
-                    .into_call_tool_result();
-            }
-            if let Err(refused) = arguments::check(tool, &mut given) {
-                return refused.into_call_tool_result();
-            }
-        }
-        let wait_s = given.get("wait_s").and_then(serde_json::Value::as_u64).unwrap_or(0);
-        let deadline = DEADLINE + Duration::from_secs(wait_s.min(LONGEST_WAIT_S.into()));
-        request.arguments = Some(given);
-        let cancelled = context.ct.clone();
-        let started = Instant::now();
-        let call = self.shared.tools.call(ToolCallContext::new(self, request, context));
-        let answer = tokio::select! {
-            answer = tokio::time::timeout(deadline, call) => answer,
-            () = cancelled.cancelled() => return ToolError::new("cancelled").into_call_tool_result(),
+        let access = self.access(&context);
+        let Some(tool) = self.shared.tools.get(&name) else {
+            return Err(ErrorData::invalid_params(
+                format!("unknown tool {}", visible(&name)),
+                None,
+            ));
         };
-        let duration_ms = started.elapsed().as_millis();
-        tracing::debug!(tool = %name, duration_ms, "{name} took {duration_ms} ms");
-        answer.unwrap_or_else(|_| {
-            let seconds = deadline.as_secs();
-            ToolError::new(format!(
-                "no answer within {seconds} s: Postgres may be starting or busy; call again, `quarry status` tells more"
-            ))
-            .into_call_tool_result()
-        })
+        let needs = Needs::of(tool);
+        let write = (needs > Needs::Read).then(|| Write::of(&context, &name, &given));
+        let call = self.call(&context);
+        let (outcome, answer) = if !access.allows(needs) {
+            let refused = format!("{name} needs a token with the scope {}", needs.as_str());
+            (WriteOutcome::Refused, ToolError::new(refused).into_call_tool_result())
+        } else if let Err(refused) = arguments::check(tool, &mut given) {
+            (WriteOutcome::Refused, refused.into_call_tool_result())
+        } else {
+            request.arguments = Some(given);
+            self.run(request, context).await
+        };
+        if let Some(write) = write {
+            write.note(&call, outcome).await;
+        }
+        answer
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let call = self.call(&context);
+        within_deadline(resources::list(&call))
+            .await
+            .map(ListResourcesResult::with_all_items)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let call = self.call(&context);
+        within_deadline(resources::read(&call, &request.uri))
+            .await
+            .map(ReadResourceResponse::from)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let offered = async { Ok(resources::complete(&self.call(&context), &request).await) };
+        within_deadline(offered).await.map(CompleteResult::new)
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompts::prompts()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        prompts::get(&request.name, request.arguments.as_ref()).map(GetPromptResponse::from)
     }
 
     async fn get_task(

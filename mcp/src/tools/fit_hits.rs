@@ -17,6 +17,9 @@ const BYTES_AROUND: usize = 300;
 /// Names and punctuation of a hit's fields, its ref, lines and score.
 const BYTES_PER_HIT: usize = 130;
 
+/// Name and punctuation of one more field.
+const BYTES_PER_FIELD: usize = 14;
+
 /// The field that says that a file changed.
 const BYTES_OF_CHANGED: usize = 24;
 
@@ -43,6 +46,10 @@ pub(super) struct FoundCode {
     repository: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     symbol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
     /// Where the same lines stand in other repositories.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     also_in: Vec<String>,
@@ -53,12 +60,21 @@ pub(super) struct FoundCode {
     snippet: String,
 }
 
+/// How much is told of each hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    Short,
+    /// Also its kind, language and repository.
+    Full,
+}
+
 /// As many of the hits as the budget in bytes has room for, the first one in any case; the first ones get more of it.
 pub(super) fn fit(
     hits: Vec<Hit>,
     changed: &HashSet<(Uuid, String)>,
     words: &[(String, u32)],
     budget: usize,
+    detail: Detail,
 ) -> Vec<FoundCode> {
     let several = hits
         .iter()
@@ -67,13 +83,21 @@ pub(super) fn fit(
     let mut found: Vec<FoundCode> = Vec::with_capacity(hits.len());
     let count = hits.len();
     for (rank, hit) in hits.into_iter().enumerate() {
-        let repository = several.then(|| visible(&hit.repository_root));
+        let full = detail == Detail::Full;
+        let repository = (several || full).then(|| visible(&hit.repository_root));
         let symbol = hit.symbol.as_deref().map(visible);
         let also_in = copies(&hit);
+        let kind = hit.symbol_kind.clone().filter(|_| full);
+        let language = hit.language.clone().filter(|_| full);
         let changed_on_disk = changed.contains(&(hit.repository_id, hit.path.clone()));
         let named = hit.path.len()
             + symbol.as_deref().map_or(0, str::len)
             + repository.as_deref().map_or(0, str::len)
+            + [&kind, &language]
+                .into_iter()
+                .flatten()
+                .map(|word| word.len() + BYTES_PER_FIELD)
+                .sum::<usize>()
             + also_in.iter().map(|place| place.len() + 3).sum::<usize>()
             + if changed_on_disk { BYTES_OF_CHANGED } else { 0 };
         let room = left.saturating_sub(BYTES_PER_HIT + named);
@@ -98,6 +122,8 @@ pub(super) fn fit(
             lines: format!("{}-{}", hit.start_line, hit.end_line),
             repository,
             symbol,
+            kind,
+            language,
             also_in,
             changed_on_disk,
             score: (f64::from(hit.score) * 100.0).round() / 100.0,
@@ -182,6 +208,7 @@ mod tests {
                 &HashSet::new(),
                 &[],
                 budget,
+                Detail::Short,
             );
             assert!(
                 !hits.is_empty() && bytes(&hits) + BYTES_AROUND <= budget + 30,
@@ -193,7 +220,13 @@ mod tests {
 
     #[test]
     fn ten_long_hits_all_fit_and_the_first_has_most_room() {
-        let hits = fit((0..10).map(|rank| hit(rank, 60)).collect(), &HashSet::new(), &[], 4_500);
+        let hits = fit(
+            (0..10).map(|rank| hit(rank, 60)).collect(),
+            &HashSet::new(),
+            &[],
+            4_500,
+            Detail::Short,
+        );
         assert_eq!(hits.len(), 10);
         assert!(hits[0].snippet.len() > hits[9].snippet.len());
     }
@@ -213,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_short_hit_is_shown_whole() {
-        let hits = fit(vec![hit(0, 3)], &HashSet::new(), &[], 4_500);
+        let hits = fit(vec![hit(0, 3)], &HashSet::new(), &[], 4_500, Detail::Short);
         assert_eq!(hits[0].snippet.lines().count(), 3);
         assert_eq!(serde_json::to_value(&hits[0]).unwrap()["score"].to_string(), "0.72");
     }
@@ -233,7 +266,7 @@ mod tests {
         assert_eq!(copies(&copied), ["/src/app_1", "/src/app_2/moved.rs:1-40"]);
         copied.also_in = (0..9).map(|number| place(number, "moved.rs")).collect();
         assert_eq!(copies(&copied).last().unwrap(), "and 6 more");
-        let shown = fit(vec![copied], &HashSet::new(), &[], 4_500);
+        let shown = fit(vec![copied], &HashSet::new(), &[], 4_500, Detail::Short);
         assert_eq!(shown[0].repository.as_deref(), Some("/src/app"));
     }
 }

@@ -45,7 +45,6 @@ pub(crate) struct GetCode {
     context_lines: Option<u32>,
     /// Needed with path when the project has several repositories.
     repository: Option<String>,
-    /// Default: the project of the current directory.
     project: Option<String>,
 }
 
@@ -88,6 +87,20 @@ pub(crate) async fn get_code(call: &Call<'_>, arguments: GetCode) -> Result<Code
         changed_since_index,
         note: shown.note,
     })
+}
+
+/// The text of a file or of some of its lines, for who has its address.
+pub(crate) async fn code_text(
+    call: &Call<'_>,
+    project: &str,
+    repository: &str,
+    path: &str,
+    lines: Option<(u32, u32)>,
+) -> Result<String, ToolError> {
+    let (_, database) = call.project(Some(project)).await?;
+    let repository_id = repository_named(&database, repository).await?;
+    let stored = quarry_codebase::read_lines(&database, repository_id, path, lines).await?;
+    Ok(visible(shown_part(&stored).text))
 }
 
 struct Shown<'a> {

@@ -31,7 +31,7 @@ pub(crate) struct Projects {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(transform = plain)]
-struct ProjectEntry {
+pub(crate) struct ProjectEntry {
     project: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
@@ -58,20 +58,7 @@ pub(crate) async fn list_projects(call: &Call<'_>, arguments: ListProjects) -> R
     projects.truncate(MOST_PROJECTS);
     let mut found = Vec::with_capacity(projects.len());
     for project in projects {
-        let mut entry = ProjectEntry {
-            project: project.name.as_str().to_owned(),
-            description: project.description.as_deref().map(visible),
-            database_name: project.database_name.clone(),
-            state: project.state.to_string(),
-            repositories: Vec::new(),
-            error: None,
-        };
-        // One project whose database is away must not hide the others.
-        match repositories(call, &project).await {
-            Ok(repositories) => entry.repositories = repositories,
-            Err(error) => entry.error = Some(error.0),
-        }
-        found.push(entry);
+        found.push(project_entry(call, project).await);
     }
     let note = if left_out > 0 {
         Some(format!("{left_out} more projects: name one in `project` to see it"))
@@ -81,6 +68,23 @@ pub(crate) async fn list_projects(call: &Call<'_>, arguments: ListProjects) -> R
         None
     };
     Ok(Projects { projects: found, note })
+}
+
+/// One project. One whose database is away must not hide the others.
+pub(crate) async fn project_entry(call: &Call<'_>, project: Project) -> ProjectEntry {
+    let mut entry = ProjectEntry {
+        project: project.name.as_str().to_owned(),
+        description: project.description.as_deref().map(visible),
+        database_name: project.database_name.clone(),
+        state: project.state.to_string(),
+        repositories: Vec::new(),
+        error: None,
+    };
+    match repositories(call, &project).await {
+        Ok(repositories) => entry.repositories = repositories,
+        Err(error) => entry.error = Some(error.0),
+    }
+    entry
 }
 
 async fn repositories(call: &Call<'_>, project: &Project) -> Result<Vec<RepositoryEntry>, ToolError> {

@@ -14,7 +14,6 @@ use crate::tool_error::ToolError;
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct ListRepositories {
-    /// Default: the project of the current directory.
     project: Option<String>,
 }
 

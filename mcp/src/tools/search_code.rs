@@ -8,7 +8,7 @@ use quarry_codebase::{Degraded, Freshness, SearchMode, SearchRequest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fit_hits::{FoundCode, fit};
+use super::fit_hits::{Detail, FoundCode, fit};
 use super::get_job::LONGEST_WAIT_S;
 use super::repository_named::repository_named;
 use crate::call::Call;
@@ -19,13 +19,16 @@ use crate::snippet::{telling_words, visible};
 use crate::tool_error::ToolError;
 
 /// The whole answer has about so many tokens unless the caller says otherwise.
-const DEFAULT_MAX_TOKENS: u32 = 1_500;
+pub(super) const DEFAULT_MAX_TOKENS: u32 = 1_500;
+
+/// The same for a detailed one: about what ten whole functions have.
+const DETAILED_MAX_TOKENS: u32 = 6_000;
 
 /// Long enough for a comparison of a large tree and some files; the client waits meanwhile.
 const DEFAULT_WAIT_S: u32 = 10;
 
 /// Code in JSON has about this many bytes a token.
-const BYTES_PER_TOKEN: usize = 3;
+pub(super) const BYTES_PER_TOKEN: usize = 3;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +36,6 @@ const BYTES_PER_TOKEN: usize = 3;
 pub(crate) struct SearchCode {
     /// A question, words from the code, a symbol, a path, or "quoted text" that must occur.
     query: String,
-    /// Default: the project of the current directory.
     project: Option<String>,
     /// Its directory or name.
     repository: Option<String>,
@@ -50,7 +52,9 @@ pub(crate) struct SearchCode {
     cursor: Option<String>,
     /// Default hybrid.
     mode: Option<Mode>,
-    /// Budget of the answer, default 1500; the rest comes with next_cursor.
+    /// detailed: more of each hit, with its kind; default concise.
+    response_format: Option<ResponseFormat>,
+    /// Budget of the answer, default 1500, detailed 6000; the rest comes with next_cursor.
     #[schemars(range(min = 200, max = 20_000))]
     max_tokens: Option<u32>,
     /// First index what was saved before this call.
@@ -69,6 +73,13 @@ enum Mode {
     Symbol,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum ResponseFormat {
+    Concise,
+    Detailed,
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(transform = plain)]
 pub(crate) struct SearchResults {
@@ -85,7 +96,7 @@ pub(crate) struct SearchResults {
 /// How fresh and complete the index is.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(transform = plain)]
-struct Index {
+pub(super) struct Index {
     /// fresh, pending, failed or empty.
     state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,7 +135,9 @@ impl From<Freshness> for Index {
 }
 
 pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Result<SearchResults, ToolError> {
-    let offset = offset_of(arguments.cursor.as_deref())?;
+    let asked = fingerprint(&arguments);
+    let offset = offset_of(arguments.cursor.as_deref(), &asked)?;
+    let detailed = arguments.response_format == Some(ResponseFormat::Detailed);
     let (project, database) = call.project(arguments.project.as_deref()).await?;
     let repository = match &arguments.repository {
         Some(named) => Some(repository_named(&database, named).await?),
@@ -180,25 +193,58 @@ pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Resul
     if found == 0 {
         notes.push("nothing found: try other words or drop filters; list_projects shows what is indexed".to_owned());
     }
-    let budget = arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS) as usize * BYTES_PER_TOKEN;
+    let default_budget = if detailed {
+        DETAILED_MAX_TOKENS
+    } else {
+        DEFAULT_MAX_TOKENS
+    };
+    let budget = arguments.max_tokens.unwrap_or(default_budget) as usize * BYTES_PER_TOKEN;
+    let detail = if detailed { Detail::Full } else { Detail::Short };
     let changed = changed_files(call.backend, &database, &outcome.hits).await?;
-    let hits = fit(outcome.hits, &changed, &words, budget);
+    let hits = fit(outcome.hits, &changed, &words, budget, detail);
     let shown = u32::try_from(hits.len()).expect("an answer has at most 100 hits");
     Ok(SearchResults {
         project: project.name.as_str().to_owned(),
-        next_cursor: (outcome.more || hits.len() < found).then(|| format!("o{}", offset + shown)),
+        next_cursor: (outcome.more || hits.len() < found).then(|| format!("o{}.{asked}", offset + shown)),
         hits,
         index: freshness.into(),
         note: (!notes.is_empty()).then(|| notes.join("; ")),
     })
 }
 
-fn offset_of(cursor: Option<&str>) -> Result<u32, ToolError> {
+/// What a cursor belongs to: with another question or filter it would skip what was never shown.
+fn fingerprint(arguments: &SearchCode) -> String {
+    let SearchCode {
+        query,
+        project,
+        repository,
+        path_glob,
+        language,
+        file_type,
+        mode,
+        ..
+    } = arguments;
+    let asked = format!(
+        "{:?}",
+        (query, project, repository, path_glob, language, file_type, mode)
+    );
+    blake3::hash(asked.as_bytes()).to_hex()[..8].to_owned()
+}
+
+fn offset_of(cursor: Option<&str>, asked: &str) -> Result<u32, ToolError> {
     let Some(cursor) = cursor else { return Ok(0) };
-    cursor
-        .strip_prefix('o')
-        .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| ToolError::new("this cursor is not one of search_code's: leave it out to start again"))
+    let parts = cursor.strip_prefix('o').and_then(|rest| rest.split_once('.'));
+    let Some((offset, of)) = parts.and_then(|(digits, of)| Some((digits.parse().ok()?, of))) else {
+        return Err(ToolError::new(
+            "this cursor is not one of search_code's: leave it out to start again",
+        ));
+    };
+    if of != asked {
+        return Err(ToolError::new(
+            "this cursor belongs to another search: repeat query and filters as they were, or leave it out to start again",
+        ));
+    }
+    Ok(offset)
 }
 
 /// Enough to find a commit by.

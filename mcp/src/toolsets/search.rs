@@ -57,4 +57,28 @@ impl Server {
     ) -> Result<Json<Repositories>, ToolError> {
         list_repositories(&self.call(&context), arguments.0).await.map(Json)
     }
+
+    #[tool(
+        description = "Where a name is defined, then where it is used. Exact, by beginning (claim*), or close to it.",
+        annotations(title = "Find symbol", read_only_hint = true, open_world_hint = false)
+    )]
+    async fn find_symbol(
+        &self,
+        arguments: Parameters<FindSymbol>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<FoundSymbol>, ToolError> {
+        find_symbol(&self.call(&context), arguments.0).await.map(Json)
+    }
+
+    #[tool(
+        description = "Code like a hit (by its ref) or like a snippet: copies, variants, the place a pattern comes from.",
+        annotations(title = "Similar code", read_only_hint = true, open_world_hint = false)
+    )]
+    async fn similar_code(
+        &self,
+        arguments: Parameters<SimilarCode>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Json<SimilarHits>, ToolError> {
+        similar_code(&self.call(&context), arguments.0).await.map(Json)
+    }
 }

@@ -1,10 +1,13 @@
-//! The server binary as a client drives it: JSON-RPC lines on standard input and output, a real Postgres behind it.
+//! The server binary as a client drives it, over standard input and output and over HTTP, with a real Postgres behind it.
 #![allow(clippy::unwrap_used)] // tests
 
 mod answers;
 mod entities;
+mod attachments;
 mod failures;
 mod fresh;
+mod http;
+mod http_server;
 mod indexing;
 mod prepared;
 mod protocol;

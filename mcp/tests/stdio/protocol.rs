@@ -70,6 +70,7 @@ fn the_tools_are_few_and_their_list_is_small() {
         "cancel_job",
         "create_project",
         "delete_project",
+        "find_symbol",
         "get_code",
         "get_job",
         "index_repository",
@@ -78,6 +79,7 @@ fn the_tools_are_few_and_their_list_is_small() {
         "list_repositories",
         "remove_repository",
         "search_code",
+        "similar_code",
         "update_project",
     ];
     assert_eq!(session.tools(), names);
@@ -103,6 +105,12 @@ fn arguments_that_a_tool_does_not_take_are_refused_by_name() {
             json!({ "query": "a", "limit": 1_000 }),
             "`limit` of search_code must be a whole number from 1 to 100",
         ),
+        (
+            "search_code",
+            json!({ "query": "a", "cursor": "o10.00000000" }),
+            "belongs to another search",
+        ),
+        ("similar_code", json!({ "ref": "a", "snippet": "b" }), "either ref"),
         ("list_jobs", json!({ "cursor": "x" }), "not one of list_jobs'"),
         (
             "remove_repository",
@@ -154,12 +162,14 @@ fn arguments_that_a_tool_does_not_take_are_refused_by_name() {
 fn a_read_only_session_and_one_for_a_project_offer_less() {
     let mut session = without_postgres().arguments(&["--read-only"]).greeted();
     let reading = [
+        "find_symbol",
         "get_code",
         "get_job",
         "list_jobs",
         "list_projects",
         "list_repositories",
         "search_code",
+        "similar_code",
     ];
     assert_eq!(session.tools(), reading);
     let response = session.ask(

@@ -80,20 +80,27 @@ impl Setup {
         self.directory.path().join(name)
     }
 
-    /// The server, not yet greeted.
-    pub(crate) fn start(self) -> Session {
+    /// The server's command, in the repository.
+    pub(crate) fn command(&self) -> Command {
         let root = self.directory.path();
         let mut command = Command::new(root.join("bin/quarry-mcp"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("QUARRY_")) {
             command.env_remove(name);
         }
-        let mut child = command
+        command
             .args(&self.arguments)
             .current_dir(root.join("shop"))
             .env("HOME", root)
             .env("QUARRY_HOME", root.join("home"))
             .env("QUARRY_HOST", HOST)
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The server, not yet greeted.
+    pub(crate) fn start(self) -> Session {
+        let mut child = self
+            .command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

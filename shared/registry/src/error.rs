@@ -102,6 +102,24 @@ pub enum RegistryError {
         /// The name asked for.
         name: String,
     },
+    /// Use one of the tokens that are listed.
+    #[error("no token in use is named {name}; `quarry token list` shows them")]
+    UnknownToken {
+        /// The name asked for.
+        name: String,
+    },
+    /// Choose another name, or revoke the token that has it.
+    #[error("a token named {name} is in use; choose another name, or revoke that one first")]
+    TokenNameTaken {
+        /// The name asked for.
+        name: String,
+    },
+    /// Correct the token's name.
+    #[error("{name:?} is no name for a token; use up to 63 letters, digits, dots, dashes and underscores")]
+    InvalidTokenName {
+        /// The name given.
+        name: String,
+    },
     /// Wait a moment and try again; what a crash left half done is cleared within minutes.
     #[error("project {name} is {state}; try again in a moment")]
     NotReady {

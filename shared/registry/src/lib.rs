@@ -25,6 +25,9 @@ mod git_policy;
 mod git_url;
 mod locations;
 
+mod tokens;
+mod tool_writes;
+
 pub use client_target::ClientTarget;
 pub use error::{RegistryError, is_server_trouble};
 pub use git_policy::{GitPolicy, GitRefusal};
@@ -36,6 +39,8 @@ pub use open::{Registry, RegistryOptions};
 pub use pin_embedding::MAX_DIMENSIONS;
 pub use projects::{PinnedEmbedding, Project, ProjectId, ProjectState};
 pub use reconcile::Reconciled;
+pub use tokens::{NewToken, Token, TokenScope};
+pub use tool_writes::{ToolWrite, ToolWriteEntry, WriteOutcome};
 
 /// A pool of connections, so that callers without SQL of their own need not name the driver.
 pub use sqlx::PgPool;

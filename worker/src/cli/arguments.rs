@@ -80,8 +80,11 @@ pub(super) enum Command {
     Psql(Psql),
     /// Serve the built-in embedding model over HTTP
     Embedder(Embedder),
-    /// Serve MCP over standard input and output
+    /// Serve MCP over standard input and output, or over HTTP
     Mcp(Mcp),
+    /// Who may reach the MCP server over HTTP, and what was changed over MCP
+    #[command(subcommand)]
+    Token(super::token::Command),
 }
 
 #[derive(Debug, Args)]

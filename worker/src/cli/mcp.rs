@@ -1,8 +1,10 @@
 //! `quarry mcp`: the same server as the binary quarry-mcp.
 
 use anyhow::Result;
+use quarry_lifecycle::Shutdown;
 
 use super::arguments::Mcp;
+use super::output;
 use super::session::Session;
 
 pub(super) async fn run(session: &Session, command: Mcp) -> Result<()> {
@@ -10,5 +12,11 @@ pub(super) async fn run(session: &Session, command: Mcp) -> Result<()> {
         program: std::env::current_exe()?,
         ..command.options
     };
-    quarry_mcp::serve_stdio(session.config.clone(), options).await
+    if options.http.listen.is_none() {
+        return quarry_mcp::serve_stdio(session.config.clone(), options).await;
+    }
+    let stop = Shutdown::on_signals().token();
+    let server = quarry_mcp::bind_http(session.config.clone(), options, stop).await?;
+    output::notice(format!("serving MCP at {}", server.url()));
+    server.serve().await
 }

@@ -30,6 +30,7 @@ mod session;
 mod similar;
 mod status;
 mod symbol;
+mod token;
 mod up;
 mod watch;
 mod why;
@@ -98,5 +99,6 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Psql(command) => psql::run(&session, command).await,
         Command::Embedder(command) => embedder::run(&session, command).await,
         Command::Mcp(command) => mcp::run(&session, command).await,
+        Command::Token(command) => token::run(&session, command).await,
     }
 }

@@ -1,0 +1,85 @@
+//! `similar_code`: code like a hit, or like a snippet that the caller has.
+
+use quarry_codebase::{SimilarRequest, SimilarTo};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::fit_hits::{Detail, FoundCode, fit, parse_reference};
+use super::search_code::{BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS};
+use crate::call::Call;
+use crate::changed_on_disk::changed_files;
+use crate::plain_schema::plain;
+use crate::snippet::visible;
+use crate::tool_error::ToolError;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = plain)]
+pub(crate) struct SimilarCode {
+    /// A hit's ref; or give snippet.
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    /// Code to compare with.
+    snippet: Option<String>,
+    project: Option<String>,
+    /// As src/**/*.rs.
+    path_glob: Option<String>,
+    /// As rust.
+    language: Option<String>,
+    /// Default 5.
+    #[schemars(range(min = 1, max = 50))]
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
+pub(crate) struct SimilarHits {
+    project: String,
+    hits: Vec<FoundCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Result<SimilarHits, ToolError> {
+    let (project, database) = call.project(arguments.project.as_deref()).await?;
+    let mut notes = Vec::new();
+    let (to, query_vector) = match (arguments.reference, arguments.snippet) {
+        (Some(reference), None) => {
+            let (chunk, _) = parse_reference(&reference)
+                .ok_or_else(|| ToolError::new("ref is not one of search_code's: search again, or give snippet"))?;
+            (SimilarTo::Chunk(chunk), None)
+        }
+        (None, Some(snippet)) => {
+            let vector = call.backend.query_vector(&project, &snippet).await;
+            let vector = vector.map_err(|reason| notes.push(visible(&reason))).ok();
+            (SimilarTo::Text(snippet), vector)
+        }
+        _ => return Err(ToolError::new("give either ref (from search_code) or snippet")),
+    };
+    let request = SimilarRequest {
+        query_vector,
+        path_glob: arguments.path_glob,
+        language: arguments.language,
+        limit: arguments.limit.unwrap_or(5),
+        ..SimilarRequest::new(to)
+    };
+    let outcome = quarry_codebase::similar(&database, &request).await?;
+    if notes.is_empty() {
+        notes.extend(outcome.degraded.iter().map(ToString::to_string));
+    }
+    if outcome.hits.is_empty() {
+        notes.push("nothing in the index is like it".to_owned());
+    }
+    let changed = changed_files(call.backend, &database, &outcome.hits).await?;
+    Ok(SimilarHits {
+        project: project.name.as_str().to_owned(),
+        hits: fit(
+            outcome.hits,
+            &changed,
+            &[],
+            DEFAULT_MAX_TOKENS as usize * BYTES_PER_TOKEN,
+            Detail::Short,
+        ),
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+    })
+}
