@@ -11,7 +11,7 @@ use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
     GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
@@ -34,6 +34,9 @@ use crate::write_log::Write;
 
 /// A call answers within this time, what it was asked to wait apart. Clients give up after about a minute.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What clients call this server.
+const NAME: &str = "quarry";
 
 /// Shared by every session and request of this process.
 #[derive(Clone)]
@@ -143,6 +146,17 @@ impl Server {
     }
 }
 
+/// From 2026-07-28 on each result says which server gave it.
+fn signed(context: &RequestContext<RoleServer>) -> Option<MetaObject> {
+    context.meta.protocol_version()?;
+    let mut meta = MetaObject::new();
+    meta.insert(
+        "io.modelcontextprotocol/serverInfo".to_owned(),
+        serde_json::json!({ "name": NAME, "version": env!("CARGO_PKG_VERSION") }),
+    );
+    Some(meta)
+}
+
 async fn within_deadline<T>(answer: impl Future<Output = Result<T, ErrorData>>) -> Result<T, ErrorData> {
     let late = |_| ErrorData::internal_error("no answer in time: Postgres may be starting or busy; ask again", None);
     tokio::time::timeout(DEADLINE, answer).await.map_err(late)?
@@ -168,7 +182,7 @@ fn capabilities() -> ServerCapabilities {
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let mut info = ServerConfig::new(capabilities());
-        info.server_info = Implementation::new("quarry", env!("CARGO_PKG_VERSION"));
+        info.server_info = Implementation::new(NAME, env!("CARGO_PKG_VERSION"));
         info.instructions = Some(instructions(&self.shared.toolsets, self.shared.access.may_write()));
         info
     }
@@ -181,7 +195,9 @@ impl ServerHandler for Server {
         let access = self.access(&context);
         let mut tools = self.shared.tools.list_all();
         tools.retain(|tool| access.allows(Needs::of(tool)));
-        Ok(ListToolsResult::with_all_items(tools))
+        let mut listed = ListToolsResult::with_all_items(tools);
+        listed.meta = signed(&context);
+        Ok(listed)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -228,17 +244,19 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let call = self.call(&context);
-        within_deadline(resources::list(&call))
-            .await
-            .map(ListResourcesResult::with_all_items)
+        let mut listed = ListResourcesResult::with_all_items(within_deadline(resources::list(&call)).await?);
+        listed.meta = signed(&context);
+        Ok(listed)
     }
 
     async fn list_resource_templates(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+        let mut listed = ListResourceTemplatesResult::with_all_items(resources::templates());
+        listed.meta = signed(&context);
+        Ok(listed)
     }
 
     async fn read_resource(
@@ -264,9 +282,11 @@ impl ServerHandler for Server {
     async fn list_prompts(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Ok(ListPromptsResult::with_all_items(prompts::prompts()))
+        let mut listed = ListPromptsResult::with_all_items(prompts::prompts());
+        listed.meta = signed(&context);
+        Ok(listed)
     }
 
     async fn get_prompt(

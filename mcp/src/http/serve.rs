@@ -99,10 +99,9 @@ fn router(
     address: SocketAddr,
     stop: CancellationToken,
 ) -> Router {
-    let hosts = allowed_hosts(http, address);
     let config = StreamableHttpServerConfig::default()
-        .with_allowed_hosts(hosts.clone())
-        .with_allowed_origins(http.origins.clone())
+        .with_allowed_hosts(allowed_hosts(http, address))
+        .with_allowed_origins(allowed_origins(http, address))
         .enforce_origin_validation()
         .with_legacy_session_mode(false)
         .with_json_response(true)
@@ -136,6 +135,16 @@ fn allowed_hosts(http: &HttpOptions, address: SocketAddr) -> Vec<String> {
         hosts.push(address.ip().to_string());
     }
     hosts
+}
+
+/// Web pages that may call: those that were named, and on loopback one that this very server would serve.
+fn allowed_origins(http: &HttpOptions, address: SocketAddr) -> Vec<String> {
+    let mut origins = http.origins.clone();
+    if address.ip().is_loopback() {
+        let port = address.port();
+        origins.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}:{port}")));
+    }
+    origins
 }
 
 #[cfg(test)]

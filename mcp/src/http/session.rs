@@ -18,6 +18,8 @@ use super::serve::MAX_BODY_BYTES;
 use super::too_much::too_long;
 
 const SESSION_HEADER: &str = "mcp-session-id";
+const VERSION_HEADER: &str = "mcp-protocol-version";
+const FIRST_WITHOUT_SESSIONS: &str = "2026-07-28";
 
 /// A client that sends its request more slowly than this does not want an answer.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -60,9 +62,8 @@ pub(super) async fn follow(State(in_flight): State<Arc<InFlight>>, request: Requ
         return (StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time\n").into_response();
     };
     let Ok(bytes) = read else { return too_long() };
-    let session = match session_of(&parts.headers) {
-        Ok(session) => session,
-        Err(refused) => return refused,
+    let Ok(session) = session_of(&parts.headers) else {
+        return (StatusCode::NOT_FOUND, "no such session: initialize a new one\n").into_response();
     };
     // What is no message of ours is refused further on, in the protocol's words.
     let message: Option<Message> = serde_json::from_slice(&bytes).ok();
@@ -93,15 +94,19 @@ pub(super) async fn follow(State(in_flight): State<Arc<InFlight>>, request: Requ
     response
 }
 
-/// The session that the request names. One that this server cannot have made is gone: the client then begins anew.
-fn session_of(headers: &HeaderMap) -> Result<Option<String>, Response> {
-    let Some(header) = headers.get(SESSION_HEADER) else {
+/// A session that this server cannot have made: the client then begins anew.
+struct NoSuchSession;
+
+/// The session that the request names. A client of 2026-07-28 has none: what it sends is not looked at.
+fn session_of(headers: &HeaderMap) -> Result<Option<String>, NoSuchSession> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if text(VERSION_HEADER).is_some_and(|version| version >= FIRST_WITHOUT_SESSIONS) {
         return Ok(None);
-    };
-    let session = header.to_str().ok().filter(|text| name_in(text).is_some());
-    match session {
-        Some(session) => Ok(Some(session.to_owned())),
-        None => Err((StatusCode::NOT_FOUND, "no such session: initialize a new one\n").into_response()),
+    }
+    match text(SESSION_HEADER) {
+        None => Ok(None),
+        Some(session) if name_in(session).is_some() => Ok(Some(session.to_owned())),
+        Some(_) => Err(NoSuchSession),
     }
 }
 
@@ -138,7 +143,10 @@ mod tests {
         assert_eq!(name_in(&session), Some(name));
         for other in ["", "x.y", "00000000000000000000000000000000"] {
             let headers = [("mcp-session-id".parse().unwrap(), other.parse().unwrap())];
-            assert!(session_of(&HeaderMap::from_iter(headers)).is_err(), "{other}");
+            let mut headers = HeaderMap::from_iter(headers);
+            assert!(session_of(&headers).is_err(), "{other}");
+            headers.insert(VERSION_HEADER, FIRST_WITHOUT_SESSIONS.parse().unwrap());
+            assert!(matches!(session_of(&headers), Ok(None)), "{other}");
         }
     }
 }
