@@ -50,7 +50,8 @@ pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Res
             (SimilarTo::Chunk(chunk), None)
         }
         (None, Some(snippet)) => {
-            let vector = call.backend.query_vector(&project, &snippet).await;
+            let model = call.backend.model(&project, &database).await?;
+            let vector = call.backend.query_vector(model.as_deref(), &snippet).await;
             let vector = vector.map_err(|reason| notes.push(visible(&reason))).ok();
             (SimilarTo::Text(snippet), vector)
         }

@@ -8,8 +8,8 @@ use rmcp::{Json, RoleServer, tool, tool_router};
 use crate::server::Server;
 use crate::tool_error::ToolError;
 use crate::tools::{
-    CodeText, GetCode, ListRepositories, Repositories, SearchCode, SearchResults, get_code, list_repositories,
-    search_code,
+    CodeText, FindSymbol, FoundSymbol, GetCode, ListRepositories, Repositories, SearchCode, SearchResults, SimilarCode,
+    SimilarHits, find_symbol, get_code, list_repositories, search_code, similar_code,
 };
 
 /// Claude Code defers tools until they are asked for; the one that starts every search is shown at once.
