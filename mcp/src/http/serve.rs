@@ -78,6 +78,12 @@ impl HttpServer {
         format!("http://{}{PATH}", self.address)
     }
 
+    /// The address that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Serves until the token given to [`bind`] fires; what is under way gets to its end.
     ///
     /// # Errors

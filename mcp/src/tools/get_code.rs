@@ -43,7 +43,7 @@ pub(crate) struct GetCode {
     /// Lines before and after.
     #[schemars(range(min = 0, max = 200))]
     context_lines: Option<u32>,
-    /// Needed with path when the project has several repositories.
+    /// Needed with path if there are several.
     repository: Option<String>,
     project: Option<String>,
 }

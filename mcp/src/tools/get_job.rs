@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct GetJob {
     /// What index_repository returned.
     job_id: String,
-    /// Wait up to so many seconds for its end, default 0.
+    /// Seconds to wait for the end.
     #[schemars(range(min = 0, max = 30))]
     wait_s: Option<u32>,
 }

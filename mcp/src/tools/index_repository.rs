@@ -26,13 +26,13 @@ use crate::tool_error::ToolError;
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct IndexRepository {
-    /// The repository's directory (inside an indexed repository: that repository), or a git URL where the server allows it.
+    /// Its directory, or a git URL where the server allows it.
     path: String,
-    /// Default: the project that holds the directory, or a new one named after it.
+    /// Default: the one that holds it, or a new one.
     project: Option<String>,
     /// full indexes every file again; default incremental.
     mode: Option<Mode>,
-    /// Wait up to so many seconds for the end, default 0.
+    /// Seconds to wait for the end.
     #[schemars(range(min = 0, max = 30))]
     wait_s: Option<u32>,
 }

@@ -52,9 +52,9 @@ pub(crate) struct SearchCode {
     cursor: Option<String>,
     /// Default hybrid.
     mode: Option<Mode>,
-    /// detailed: more of each hit, with its kind; default concise.
+    /// Default concise.
     response_format: Option<ResponseFormat>,
-    /// Budget of the answer, default 1500, detailed 6000; the rest comes with next_cursor.
+    /// Default 1500, detailed 6000.
     #[schemars(range(min = 200, max = 20_000))]
     max_tokens: Option<u32>,
     /// First index what was saved before this call.

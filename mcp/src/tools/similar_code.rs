@@ -41,21 +41,24 @@ pub(crate) struct SimilarHits {
 }
 
 pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Result<SimilarHits, ToolError> {
+    if arguments.reference.is_some() == arguments.snippet.is_some() {
+        return Err(ToolError::new("give either ref (from search_code) or snippet"));
+    }
     let (project, database) = call.project(arguments.project.as_deref()).await?;
     let mut notes = Vec::new();
-    let (to, query_vector) = match (arguments.reference, arguments.snippet) {
-        (Some(reference), None) => {
+    let (to, query_vector) = match arguments.reference {
+        Some(reference) => {
             let (chunk, _) = parse_reference(&reference)
                 .ok_or_else(|| ToolError::new("ref is not one of search_code's: search again, or give snippet"))?;
             (SimilarTo::Chunk(chunk), None)
         }
-        (None, Some(snippet)) => {
+        None => {
+            let snippet = arguments.snippet.unwrap_or_default();
             let model = call.backend.model(&project, &database).await?;
             let vector = call.backend.query_vector(model.as_deref(), &snippet).await;
             let vector = vector.map_err(|reason| notes.push(visible(&reason))).ok();
             (SimilarTo::Text(snippet), vector)
         }
-        _ => return Err(ToolError::new("give either ref (from search_code) or snippet")),
     };
     let request = SimilarRequest {
         query_vector,

@@ -22,7 +22,7 @@ fn always_load() -> MetaObject {
 #[tool_router(router = search_toolset, vis = "pub(super)")]
 impl Server {
     #[tool(
-        description = "Find code by meaning, words, symbol name or path. Returns the best places with path, lines and a snippet, and says how fresh the index is.",
+        description = "Find code by meaning, words, symbol or path: the best places with path, lines and snippet, and how fresh the index is.",
         annotations(title = "Search code", read_only_hint = true, open_world_hint = false),
         meta = always_load()
     )]
@@ -35,7 +35,7 @@ impl Server {
     }
 
     #[tool(
-        description = "The text of a search hit (by its ref), or of lines of a file (by path). Comes from the index; changed_since_index tells whether the file on disk differs by now.",
+        description = "The indexed text of a hit (by ref) or of lines of a file (by path), and whether the file on disk differs by now.",
         annotations(title = "Get code", read_only_hint = true, open_world_hint = false)
     )]
     async fn get_code(
@@ -47,7 +47,7 @@ impl Server {
     }
 
     #[tool(
-        description = "The repositories of a project: how many files and chunks are indexed, and how fresh each is.",
+        description = "Repositories of a project and how fresh each is.",
         annotations(title = "List repositories", read_only_hint = true, open_world_hint = false)
     )]
     async fn list_repositories(

@@ -71,6 +71,8 @@ pub(super) enum Command {
     /// Run `quarry up` as a service of yours, under systemd or launchd
     #[command(subcommand)]
     Service(super::service::Command),
+    /// Check the whole installation, try the MCP server, and say what to do
+    Doctor(super::doctor::Arguments),
     /// Prepare a Postgres server of your own: registry, extension and template
     Init(Init),
     /// Show the configuration in force
@@ -97,6 +99,12 @@ pub(super) struct Up {
     /// Index under this label instead of this machine's name: any worker with the label takes it, at the same path
     #[arg(long, value_parser = super::wrong_usage::label)]
     pub(super) label: Option<String>,
+    /// Where to serve MCP over HTTP
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7411")]
+    pub(super) http: SocketAddr,
+    /// Do not serve MCP over HTTP
+    #[arg(long, conflicts_with = "http")]
+    pub(super) no_http: bool,
 }
 
 #[derive(Debug, Args)]
@@ -300,7 +308,16 @@ pub(super) struct Embedder {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Mcp {
     #[command(flatten)]
     pub(super) options: quarry_mcp::Options,
+    #[command(subcommand)]
+    pub(super) command: Option<McpCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum McpCommand {
+    /// Enter the server into the configuration of Claude Code or another client, after showing it
+    Install(super::mcp_install::Arguments),
 }

@@ -3,11 +3,14 @@
 use anyhow::Result;
 use quarry_lifecycle::Shutdown;
 
-use super::arguments::Mcp;
-use super::output;
+use super::arguments::{Mcp, McpCommand};
 use super::session::Session;
+use super::{mcp_install, output};
 
 pub(super) async fn run(session: &Session, command: Mcp) -> Result<()> {
+    if let Some(McpCommand::Install(arguments)) = command.command {
+        return mcp_install::run(session, &arguments);
+    }
     let options = quarry_mcp::Options {
         program: std::env::current_exe()?,
         ..command.options

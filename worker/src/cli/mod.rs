@@ -5,6 +5,8 @@ mod arguments;
 mod changed_on_disk;
 mod check;
 mod config;
+mod connect_line;
+mod doctor;
 mod down;
 mod embedder;
 mod entity;
@@ -14,6 +16,8 @@ mod indexed_file;
 mod init;
 mod jobs;
 mod mcp;
+mod mcp_clients;
+mod mcp_install;
 mod outline;
 mod output;
 mod place;
@@ -94,6 +98,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Check(command) => check::run(&session, command).await,
         Command::Why(command) => why::run(&session, command).await,
         Command::Service(command) => service::run(&session, command),
+        Command::Doctor(command) => doctor::run(&session, command).await,
         Command::Init(command) => init::run(&session, command).await,
         Command::Config(command) => config::run(&session, &command),
         Command::Psql(command) => psql::run(&session, command).await,

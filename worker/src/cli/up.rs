@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use quarry_lifecycle::{Key, Shutdown, Source};
+use quarry_lifecycle::Shutdown;
 use quarry_registry::Registry;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Up;
+use super::connect_line::connect_line;
 use super::project_model::stored_model;
 use super::session::{Located, Session};
 use super::{down, index, output, watch};
@@ -35,6 +36,7 @@ async fn serve(session: &Session, command: Up, stop: CancellationToken) -> Resul
         model.model, model.dimensions
     ));
     let configured = model.model;
+    let mcp = serve_mcp(session, &command, &stop).await?;
     let runner = Runner::new(context, session.config.worker_concurrency())
         .with_pause_on_battery(session.config.pauses_on_battery());
     let (working, ended) = (runner.run(stop.clone()), stop.clone());
@@ -44,7 +46,46 @@ async fn serve(session: &Session, command: Up, stop: CancellationToken) -> Resul
         served
     };
     let (worked, served) = tokio::join!(working, serving);
+    if let Some(mcp) = mcp {
+        mcp.await.context("serve MCP")??;
+    }
     served.and(worked)
+}
+
+/// MCP over HTTP beside the rest. An address that is taken stops nothing: clients can also start a server of their own.
+async fn serve_mcp(
+    session: &Session,
+    command: &Up,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<Result<()>>>> {
+    if command.no_http {
+        return Ok(None);
+    }
+    let options = quarry_mcp::Options {
+        project: command.project.clone(),
+        roots: command.paths.iter().filter(|path| path.is_dir()).cloned().collect(),
+        http: quarry_mcp::HttpOptions {
+            listen: Some(command.http),
+            ..quarry_mcp::HttpOptions::default()
+        },
+        program: std::env::current_exe().context("find the quarry program")?,
+        ..quarry_mcp::Options::default()
+    };
+    match quarry_mcp::bind_http(session.config.clone(), options, stop.clone()).await {
+        Ok(server) => {
+            let url = server.url();
+            output::notice(format!(
+                "serving MCP at {url}: claude mcp add --transport http quarry {url}"
+            ));
+            Ok(Some(tokio::spawn(server.serve())))
+        }
+        Err(error) => {
+            output::notice(format!(
+                "not serving MCP over HTTP: {error:#}; --http takes another address"
+            ));
+            Ok(None)
+        }
+    }
 }
 
 async fn serve_repositories(
@@ -112,23 +153,7 @@ async fn index_and_watch(
     projects.dedup();
     output::line("\nConnect Claude Code:")?;
     for project in projects {
-        output::line(format!("  {}", connect_line(session, &project)?))?;
+        output::line(format!("  {}", connect_line(session, Some(&project))?))?;
     }
     output::line("\nWorking; Ctrl-C stops everything.")
-}
-
-/// The command that connects Claude Code to this very installation. A password stays in the environment it comes from.
-fn connect_line(session: &Session, project: &str) -> Result<String> {
-    let program = std::env::current_exe().context("find the quarry program")?;
-    let config = &session.config;
-    let mut line = "claude mcp add quarry".to_owned();
-    if config.database_url().is_some() {
-        line.push_str(" -e QUARRY_DATABASE_URL=\"$QUARRY_DATABASE_URL\"");
-    }
-    line.push_str(&format!(" -- {} mcp", program.display()));
-    if *config.source(Key::Home) != Source::Default {
-        line.push_str(&format!(" --home {}", config.home().display()));
-    }
-    line.push_str(&format!(" --project {project}"));
-    Ok(line)
 }
