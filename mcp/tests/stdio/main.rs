@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod answers;
-mod entities;
 mod attachments;
+mod entities;
 mod failures;
 mod fresh;
 mod http;
