@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(names.find("tags.0").unwrap(), data(&["tags", "0"]));
         assert_eq!(names.find("gone").unwrap(), data(&["gone"]));
         assert_eq!(names.find("$version").unwrap(), Field::Meta(Meta::Version));
-        assert!(names.find("tgas").unwrap_err().contains("did you mean \"tags\""));
+        assert!(names.find("tagz").unwrap_err().contains("did you mean \"tags\""));
         assert!(
             names
                 .find("$versoin")
