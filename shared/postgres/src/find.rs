@@ -237,19 +237,25 @@ mod tests {
         std::fs::create_dir_all(prefix.path().join("bin")).unwrap();
         std::fs::create_dir_all(prefix.path().join("share/postgresql/extension")).unwrap();
         for name in ["postgres", "initdb", "pg_ctl"] {
-            let program = prefix.path().join("bin").join(name);
-            std::fs::write(
-                &program,
-                format!("#!/bin/sh\necho '{name} (PostgreSQL) {postgres} (Somebody 1.2)'\n"),
-            )
-            .unwrap();
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let script = format!("#!/bin/sh\necho '{name} (PostgreSQL) {postgres} (Somebody 1.2)'\n");
+            write_program(&prefix.path().join("bin").join(name), &script);
         }
         if let Some(version) = pgvector {
             let control = format!("comment = 'vectors'\ndefault_version = '{version}'\n");
             std::fs::write(prefix.path().join("share/postgresql/extension/vector.control"), control).unwrap();
         }
         prefix
+    }
+
+    /// Another process writes it: a file that this one had open for writing is "busy" for as long as a child that another
+    /// test forked at that moment still holds it.
+    fn write_program(path: &Path, script: &str) {
+        let status = std::process::Command::new("/bin/sh")
+            .args(["-c", r#"printf %s "$2" > "$1" && chmod 755 "$1""#, "sh"])
+            .arg(path)
+            .arg(script)
+            .status();
+        assert!(status.unwrap().success());
     }
 
     fn reason(postgres: &str, pgvector: Option<&str>) -> String {

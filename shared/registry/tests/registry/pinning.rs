@@ -33,7 +33,7 @@ async fn another_model_or_dimension_is_refused_with_what_is_pinned_and_what_to_d
         assert!(matches!(error, RegistryError::EmbeddingMismatch { .. }));
         let message = error.to_string();
         assert!(message.contains("model-a (256 dimensions)"), "{message}");
-        assert!(message.contains("use another project"), "{message}");
+        assert!(message.contains("`quarry project model`"), "{message}");
     }
 }
 
