@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
-use serde_json::{Map, Value, json};
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// An object as somebody wrote it: in its order, with its numbers and its line breaks.
+type AsWritten = IndexMap<String, Box<RawValue>>;
 
 /// A program that can use the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -90,21 +95,28 @@ impl Client {
 
     /// The document with the entry in it; everything else stays as it is.
     pub(super) fn with_entry(self, document: Option<&str>, name: &str, entry: Value) -> Result<String> {
-        let mut document: Map<String, Value> = match document.map(str::trim) {
-            None | Some("") => Map::new(),
+        let mut document: AsWritten = match document.map(str::trim) {
+            None | Some("") => AsWritten::new(),
             Some(text) => serde_json::from_str(text).context("it is not plain JSON: add the entry yourself")?,
         };
-        let servers = document
-            .entry(self.servers_key())
-            .or_insert_with(|| Value::Object(Map::new()));
-        let Value::Object(servers) = servers else {
-            bail!("its `{}` is not an object: add the entry yourself", self.servers_key());
+        let key = self.servers_key();
+        let mut servers: AsWritten = match document.get(key) {
+            None => AsWritten::new(),
+            Some(servers) => serde_json::from_str(servers.get())
+                .with_context(|| format!("its `{key}` is not an object: add the entry yourself"))?,
         };
-        servers.insert(name.to_owned(), entry);
+        servers.insert(name.to_owned(), pretty(&entry, 2)?);
+        document.insert(key.to_owned(), pretty(&servers, 1)?);
         let mut text = serde_json::to_string_pretty(&document).context("write the document")?;
         text.push('\n');
         Ok(text)
     }
+}
+
+/// A value for a place `depth` objects below the top.
+fn pretty(value: &impl serde::Serialize, depth: usize) -> Result<Box<RawValue>> {
+    let text = serde_json::to_string_pretty(value).context("write the entry")?;
+    RawValue::from_string(text.replace('\n', &format!("\n{}", "  ".repeat(depth)))).context("write the entry")
 }
 
 /// How a client reaches the server.
