@@ -62,7 +62,7 @@ fn misfit(property: &Value, value: &Value) -> Option<String> {
         Some("boolean") if !value.is_boolean() => Some("true or false".to_owned()),
         Some("integer") => {
             let least = property["minimum"].as_i64().unwrap_or(0);
-            let most = property["maximum"].as_i64().unwrap_or(u32::MAX.into());
+            let most = property["maximum"].as_i64().unwrap_or(i32::MAX.into());
             let fits = value.as_i64().is_some_and(|number| (least..=most).contains(&number));
             (!fits).then(|| format!("a whole number from {least} to {most}"))
         }

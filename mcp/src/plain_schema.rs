@@ -23,23 +23,26 @@ pub(crate) fn listed_arguments(schema: &JsonObject) -> JsonObject {
 }
 
 /// The same for a tool's result: its fields and their kinds. A result is read as it is, so there are no explanations, and
-/// what an object inside consists of is left out.
+/// which fields may be missing and what an object or a list inside consists of is left out.
 pub(crate) fn listed_result(schema: &JsonObject) -> JsonObject {
     let mut schema = listed_arguments(schema);
+    schema.remove("required");
     for field in fields(&mut schema) {
         if let Value::Object(field) = field {
             field.remove("description");
             shorten(field);
-            if let Some(Value::Object(item)) = field.get_mut("items") {
-                shorten(item);
-            }
         }
     }
     schema
 }
 
+/// For a result that consists of the users' own documents.
+pub(crate) fn listed_documents() -> JsonObject {
+    JsonObject::from_iter([("type".to_owned(), "object".into())])
+}
+
 fn shorten(part: &mut JsonObject) {
-    if part.get("type").is_some_and(|kind| kind == "object") {
+    if part.get("type").is_some_and(|kind| kind == "object" || kind == "array") {
         part.retain(|key, _| key == "type");
     }
 }
@@ -185,7 +188,7 @@ mod tests {
             "properties": {
                 "mode": { "type": "string", "enum": ["a", "b"] },
                 "files": { "type": "integer" },
-                "hits": { "type": "array", "items": { "type": "object" } },
+                "hits": { "type": "array" },
             },
         });
         assert_eq!(serde_json::Value::Object(listed_result(whole)), result);

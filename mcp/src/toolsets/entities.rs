@@ -16,9 +16,8 @@ use crate::tools::entities::{
 #[tool_router(router = entities_toolset, vis = "pub(super)")]
 impl Server {
     #[tool(
-        description = "Register a JSON Schema for a kind of entity, or its next version. Says how it differs from the one before and which stored entities would not fit.",
+        description = "Register a kind of entity or its next version; says what would not fit.",
         annotations(
-            title = "Register schema",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = true,
@@ -37,12 +36,7 @@ impl Server {
 
     #[tool(
         description = "The kinds of entities of a project.",
-        annotations(
-            title = "List schemas",
-            read_only_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn list_schemas(
         &self,
@@ -56,12 +50,7 @@ impl Server {
 
     #[tool(
         description = "A schema's definition with an example document.",
-        annotations(
-            title = "Describe schema",
-            read_only_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn describe_schema(
         &self,
@@ -74,9 +63,8 @@ impl Server {
     }
 
     #[tool(
-        description = "Store a document under a schema, such as a task or a decision. A refusal names every fault with its pointer.",
+        description = "Store a document that fits a schema, as a task or decision.",
         annotations(
-            title = "Create entity",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = false,
@@ -95,12 +83,7 @@ impl Server {
 
     #[tool(
         description = "One entity with its links and code, also as of a version or time.",
-        annotations(
-            title = "Get entity",
-            read_only_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn get_entity(
         &self,
@@ -111,9 +94,8 @@ impl Server {
     }
 
     #[tool(
-        description = "Replace or patch an entity. A conflict shows the current data and what changed since the version you saw.",
+        description = "Replace or patch an entity. A conflict shows what changed since.",
         annotations(
-            title = "Update entity",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = false,
@@ -133,7 +115,6 @@ impl Server {
     #[tool(
         description = "Mark an entity as deleted; restore_entity brings it back.",
         annotations(
-            title = "Delete entity",
             read_only_hint = false,
             destructive_hint = true,
             idempotent_hint = false,
@@ -153,7 +134,6 @@ impl Server {
     #[tool(
         description = "Bring a deleted entity back.",
         annotations(
-            title = "Restore entity",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = false,
@@ -173,7 +153,6 @@ impl Server {
     #[tool(
         description = "Make a past version's document the next version.",
         annotations(
-            title = "Revert",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = false,
@@ -190,12 +169,7 @@ impl Server {
 
     #[tool(
         description = "Entities of a schema by filter, sorted, a page at a time.",
-        annotations(
-            title = "Query entities",
-            read_only_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn query_entities(
         &self,
@@ -209,12 +183,7 @@ impl Server {
 
     #[tool(
         description = "The versions of an entity: who changed what, when.",
-        annotations(
-            title = "Entity history",
-            read_only_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn entity_history(
         &self,
@@ -227,9 +196,8 @@ impl Server {
     }
 
     #[tool(
-        description = "Link two entities, or an entity and code. What is blocked waits; circles are refused.",
+        description = "Link two entities, or an entity and code. What is blocked waits.",
         annotations(
-            title = "Link entities",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = true,
@@ -247,13 +215,8 @@ impl Server {
     }
 
     #[tool(
-        description = "What may be worked on now: not done, not blocked, not claimed. With `why`: the reasons for one entity.",
-        annotations(
-            title = "Ready work",
-            read_only_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
+        description = "What may be worked on now: not done, blocked or claimed.",
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn ready_work(
         &self,
@@ -264,9 +227,8 @@ impl Server {
     }
 
     #[tool(
-        description = "Claim the first ready entity for a time. Give its fence with your updates, then call release.",
+        description = "Claim the first ready entity. Give its fence with updates, then release it.",
         annotations(
-            title = "Claim next",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = false,
@@ -284,7 +246,6 @@ impl Server {
     #[tool(
         description = "Give a claimed entity back, or keep it longer.",
         annotations(
-            title = "Release",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = true,
@@ -300,9 +261,8 @@ impl Server {
     }
 
     #[tool(
-        description = "Apply many changes at once, all or nothing. Each fault is named with its pointer.",
+        description = "Apply many changes at once.",
         annotations(
-            title = "Bulk apply",
             read_only_hint = false,
             destructive_hint = true,
             idempotent_hint = false,
@@ -320,7 +280,6 @@ impl Server {
     #[tool(
         description = "Take back everything a bulk_apply did.",
         annotations(
-            title = "Undo batch",
             read_only_hint = false,
             destructive_hint = true,
             idempotent_hint = false,
@@ -337,12 +296,7 @@ impl Server {
 
     #[tool(
         description = "Find entities by meaning and words.",
-        annotations(
-            title = "Search entities",
-            read_only_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn search_entities(
         &self,

@@ -17,7 +17,6 @@ impl Server {
     #[tool(
         description = "Bring the index of a repository up to date; cheap when little changed. Returns a job_id at once, or the finished job when it ends within wait_s. Follow it with get_job.",
         annotations(
-            title = "Index repository",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = true,
@@ -35,7 +34,7 @@ impl Server {
 
     #[tool(
         description = "State, progress and outcome of a job. With wait_s it answers when the job ends, or after that time.",
-        annotations(title = "Get job", read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn get_job(
         &self,
@@ -47,7 +46,7 @@ impl Server {
 
     #[tool(
         description = "Indexing jobs, newest first.",
-        annotations(title = "List jobs", read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn list_jobs(
         &self,
@@ -60,7 +59,6 @@ impl Server {
     #[tool(
         description = "Stop a job. What is indexed stays; work that others wait for goes on.",
         annotations(
-            title = "Cancel job",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = true,
@@ -78,7 +76,6 @@ impl Server {
     #[tool(
         description = "Take a repository out of the index. Its files on disk stay. Returns a job.",
         annotations(
-            title = "Remove repository",
             read_only_hint = false,
             destructive_hint = true,
             idempotent_hint = true,

@@ -15,7 +15,7 @@ use crate::tools::{
 impl Server {
     #[tool(
         description = "All projects with their repositories and how fresh each index is.",
-        annotations(title = "List projects", read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn list_projects(
         &self,
@@ -28,7 +28,6 @@ impl Server {
     #[tool(
         description = "Create a project with a database of its own. index_repository creates one by itself when a directory has none.",
         annotations(
-            title = "Create project",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = false,
@@ -46,7 +45,6 @@ impl Server {
     #[tool(
         description = "Rename a project or change its description.",
         annotations(
-            title = "Update project",
             read_only_hint = false,
             destructive_hint = false,
             idempotent_hint = true,
@@ -64,7 +62,6 @@ impl Server {
     #[tool(
         description = "Delete a project with its database: every index and entity in it is lost.",
         annotations(
-            title = "Delete project",
             read_only_hint = false,
             destructive_hint = true,
             idempotent_hint = false,

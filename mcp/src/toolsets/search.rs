@@ -23,7 +23,7 @@ fn always_load() -> MetaObject {
 impl Server {
     #[tool(
         description = "Find code by meaning, words, symbol or path: the best places with path, lines and snippet, and how fresh the index is.",
-        annotations(title = "Search code", read_only_hint = true, open_world_hint = false),
+        annotations(read_only_hint = true, open_world_hint = false),
         meta = always_load()
     )]
     async fn search_code(
@@ -36,7 +36,7 @@ impl Server {
 
     #[tool(
         description = "The indexed text of a hit (by ref) or of lines of a file (by path), and whether the file on disk differs by now.",
-        annotations(title = "Get code", read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn get_code(
         &self,
@@ -48,7 +48,7 @@ impl Server {
 
     #[tool(
         description = "Repositories of a project and how fresh each is.",
-        annotations(title = "List repositories", read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn list_repositories(
         &self,
@@ -60,7 +60,7 @@ impl Server {
 
     #[tool(
         description = "Where a name is defined, then where it is used. Exact, by beginning (claim*), or close to it.",
-        annotations(title = "Find symbol", read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn find_symbol(
         &self,
@@ -72,7 +72,7 @@ impl Server {
 
     #[tool(
         description = "Code like a hit (by its ref) or like a snippet: copies, variants, the place a pattern comes from.",
-        annotations(title = "Similar code", read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn similar_code(
         &self,

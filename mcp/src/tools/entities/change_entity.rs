@@ -15,9 +15,9 @@ use crate::tool_error::ToolError;
 #[schemars(transform = plain)]
 pub(crate) struct CreateEntity {
     schema: String,
-    /// The document; describe_schema shows an example.
+    /// As describe_schema shows.
     data: Value,
-    /// A retry with the same key creates nothing more.
+    /// Makes a retry safe.
     idempotency_key: Option<String>,
     validate_only: Option<bool>,
     project: Option<String>,
@@ -43,11 +43,9 @@ pub(crate) async fn create_entity(call: &Call<'_>, arguments: CreateEntity) -> R
 pub(crate) struct UpdateEntity {
     id: String,
     /// The version you saw.
-    #[schemars(range(min = 1, max = 2_000_000_000))]
     expected_version: i32,
-    /// The whole new document, or give patch.
     data: Option<Value>,
-    /// Merge patch (object, RFC 7386) or JSON Patch (list, RFC 6902).
+    /// In place of data: merge patch (object) or JSON Patch (list).
     patch: Option<Value>,
     /// Of your claim.
     #[schemars(range(min = 1, max = 9_000_000_000_000_000_i64))]
@@ -83,8 +81,6 @@ pub(crate) async fn update_entity(call: &Call<'_>, arguments: UpdateEntity) -> R
 #[schemars(transform = plain)]
 pub(crate) struct EntityTarget {
     id: String,
-    /// The version you saw.
-    #[schemars(range(min = 1, max = 2_000_000_000))]
     expected_version: i32,
     project: Option<String>,
 }
@@ -126,11 +122,7 @@ pub(crate) async fn restore_entity(call: &Call<'_>, arguments: EntityTarget) -> 
 #[schemars(transform = plain)]
 pub(crate) struct Revert {
     id: String,
-    /// The version you saw.
-    #[schemars(range(min = 1, max = 2_000_000_000))]
     expected_version: i32,
-    /// The version whose document is wanted back.
-    #[schemars(range(min = 1, max = 2_000_000_000))]
     to_version: i32,
     project: Option<String>,
 }
@@ -168,7 +160,7 @@ async fn apply(
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct BulkApply {
-    /// Up to 1000, each {"op": "create", schema, data} or {"op": "update"|"delete"|"restore"|"revert", id, expected_version, data|patch|to_version}.
+    /// Up to 1000: {op: create, schema, data} or {op: update|delete|restore|revert, id, expected_version, data|patch|to_version}.
     operations: Vec<Value>,
     /// Default true: all or nothing.
     atomic: Option<bool>,

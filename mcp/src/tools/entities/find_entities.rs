@@ -16,10 +16,8 @@ use crate::tool_error::ToolError;
 #[schemars(transform = plain)]
 pub(crate) struct GetEntity {
     id: String,
-    /// As it was in this version.
-    #[schemars(range(min = 1, max = 2_000_000_000))]
     version: Option<i32>,
-    /// As it was at this time, as 2026-01-31T17:30:00Z.
+    /// As 2026-01-31T17:30:00Z.
     at: Option<String>,
     project: Option<String>,
 }
@@ -52,13 +50,11 @@ fn moment(text: &str) -> Result<DateTime<Utc>, ToolError> {
 #[schemars(transform = plain)]
 pub(crate) struct QueryEntities {
     schema: String,
-    /// As {"status": "open", "n": {"gt": 3}, "or": [..], "not": {..}}. Operators: eq ne in lt lte gt gte exists contains starts_with. Also $text, $code (repository/path#L1-L9), $created_at, $updated_at, $version, $id. Dots lead into objects.
+    /// As {"status": "open", "n": {"gt": 3}, "or": [..], "not": {..}}. Operators: eq ne in lt lte gt gte exists contains starts_with. Also $text, $code (repository/path#L1-L9), $created_at, $updated_at, $version, $id.
     filter: Option<Value>,
-    /// Fields, with a minus for descending; default: newest first.
+    /// Minus for descending; default newest first.
     sort: Option<Vec<String>>,
-    /// Only these properties.
     fields: Option<Vec<String>>,
-    /// Default 20.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     cursor: Option<String>,
@@ -87,9 +83,7 @@ pub(crate) async fn query_entities(call: &Call<'_>, arguments: QueryEntities) ->
 pub(crate) struct EntityHistory {
     id: String,
     /// Continue before this version.
-    #[schemars(range(min = 1, max = 2_000_000_000))]
     before_version: Option<i32>,
-    /// Default 20.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     project: Option<String>,
@@ -118,10 +112,8 @@ pub(crate) async fn entity_history(call: &Call<'_>, arguments: EntityHistory) ->
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct SearchEntities {
-    /// A question or words.
     query: String,
     schema: Option<String>,
-    /// Default 10.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     project: Option<String>,

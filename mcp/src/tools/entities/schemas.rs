@@ -14,14 +14,13 @@ use crate::tool_error::ToolError;
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct RegisterSchema {
-    /// Lower-case letters, digits, underscores.
+    /// As bug_report.
     name: String,
-    /// JSON Schema, draft 2020-12. Set additionalProperties to false: misspelt properties are then refused.
+    /// JSON Schema 2020-12. additionalProperties: false refuses misspelt properties.
     definition: Value,
     description: Option<String>,
-    /// Properties that queries filter or sort by, as status or address.city: they get an index.
+    /// Properties to filter and sort by, as address.city.
     query_fields: Option<Vec<String>>,
-    /// Only say how it differs and which entities would not fit.
     dry_run: Option<bool>,
     project: Option<String>,
 }
@@ -86,8 +85,6 @@ pub(crate) async fn list_schemas(call: &Call<'_>, arguments: ListSchemas) -> Res
 #[schemars(transform = plain)]
 pub(crate) struct DescribeSchema {
     name: String,
-    /// Default: the newest.
-    #[schemars(range(min = 1, max = 1_000_000))]
     version: Option<i32>,
     project: Option<String>,
 }

@@ -26,11 +26,10 @@ enum Kind {
 #[schemars(transform = plain)]
 pub(crate) struct LinkEntities {
     from: String,
-    /// What `from` is to `to`; about: `to` is a place in code.
+    /// about: `to` is code.
     kind: Kind,
-    /// An entity's id, or repository/path#L10-L42 or repository/path#symbol.
+    /// An id, repository/path#L10-L42 or repository/path#symbol.
     to: String,
-    /// Take the link away.
     remove: Option<bool>,
     project: Option<String>,
 }
@@ -78,17 +77,16 @@ pub(crate) async fn link_entities(call: &Call<'_>, arguments: LinkEntities) -> R
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct ReadyWork {
-    /// Required unless `why` is given.
+    /// Unless `why` is given.
     schema: Option<String>,
     /// As in query_entities.
     filter: Option<Value>,
     /// Default: oldest first.
     sort: Option<Vec<String>>,
-    /// Default 20.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     cursor: Option<String>,
-    /// Instead: why this entity is, or is not, ready.
+    /// An id: why it is, or is not, ready.
     why: Option<String>,
     project: Option<String>,
 }
@@ -122,11 +120,9 @@ pub(crate) struct ClaimNext {
     schema: String,
     /// As in query_entities.
     filter: Option<Value>,
-    /// Default: oldest first.
     sort: Option<Vec<String>>,
-    /// Who works on it; default: this client.
     holder: Option<String>,
-    /// Default 600; then others may take it over.
+    /// Default 600.
     #[schemars(range(min = 1, max = 86_400))]
     lease_s: Option<u32>,
     project: Option<String>,
@@ -165,10 +161,9 @@ pub(crate) async fn claim_next(call: &Call<'_>, arguments: ClaimNext) -> Result<
 #[schemars(transform = plain)]
 pub(crate) struct Release {
     id: String,
-    /// That the claim came with.
     #[schemars(range(min = 1, max = 9_000_000_000_000_000_i64))]
     fence: i64,
-    /// Keep it for so many seconds more instead.
+    /// Keep it so long instead.
     #[schemars(range(min = 1, max = 86_400))]
     renew_s: Option<u32>,
     project: Option<String>,
