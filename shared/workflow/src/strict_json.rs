@@ -1,5 +1,5 @@
 //! Reads JSON text that a person or a file hands over. What a lenient parser would change silently is refused where it
-//! stands: a name given twice, a number beyond what can be stored, half a surrogate pair, nesting without end.
+//! stands: a name given twice, a number that would be rounded or is beyond what can be stored, half a surrogate pair, nesting without end.
 //! Never used for what the database holds: that was read here, or by a protocol, before.
 
 use std::cell::RefCell;
@@ -21,7 +21,11 @@ use crate::limits::MAX_DEPTH;
 pub fn read_json(text: &str) -> Result<Value, WorkflowError> {
     let place = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_str(text);
-    let seed = Strict { place: &place };
+    let numbers = RefCell::new(Numbers { rest: text });
+    let seed = Strict {
+        place: &place,
+        numbers: &numbers,
+    };
     let read = seed
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
@@ -49,9 +53,42 @@ fn explain(error: &serde_json::Error) -> String {
     format!("{said}{hint}")
 }
 
+#[derive(Clone, Copy)]
 struct Strict<'p> {
     /// The way to the value being read. Not unwound on an error: then it says where.
     place: &'p RefCell<Vec<String>>,
+    /// The numbers still to be read, as they are written.
+    numbers: &'p RefCell<Numbers<'p>>,
+}
+
+/// The numbers of a JSON text in the order in which the parser hands them over. The parser makes the nearest float of an
+/// integer beyond 64 bits and does not say so: how it is written does.
+struct Numbers<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Iterator for Numbers<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        let mut bytes = self.rest.bytes().enumerate();
+        let mut in_text = false;
+        let start = loop {
+            match bytes.next()? {
+                (_, b'\\') if in_text => {
+                    bytes.next();
+                }
+                (_, b'"') => in_text = !in_text,
+                (at, b'-' | b'0'..=b'9') if !in_text => break at,
+                _ => {}
+            }
+        };
+        let number = &self.rest[start..];
+        let is_part = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
+        let (number, rest) = number.split_at(number.find(|c| !is_part(c)).unwrap_or(number.len()));
+        self.rest = rest;
+        Some(number)
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
@@ -75,6 +112,12 @@ impl Strict<'_> {
     fn leave(&self) {
         self.place.borrow_mut().pop();
     }
+
+    /// Whether the number that the parser hands over is written as an integer.
+    fn is_written_as_integer(&self) -> bool {
+        let written = self.numbers.borrow_mut().next();
+        written.is_some_and(|number| !number.contains(['.', 'e', 'E']))
+    }
 }
 
 impl<'de> Visitor<'de> for Strict<'_> {
@@ -89,14 +132,21 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        self.is_written_as_integer();
         Ok(Value::Number(value.into()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        self.is_written_as_integer();
         Ok(Value::Number(value.into()))
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        if self.is_written_as_integer() && value != 0.0 {
+            return Err(E::custom(
+                "the integer has more than 64 bits and would be rounded; write it as text",
+            ));
+        }
         Number::from_f64(value)
             .map(Value::Number)
             .ok_or_else(|| E::custom("number out of range"))
@@ -118,7 +168,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut read = Vec::new();
         loop {
             self.enter(read.len().to_string())?;
-            match items.next_element_seed(Strict { place: self.place })? {
+            match items.next_element_seed(self)? {
                 Some(item) => read.push(item),
                 None => break,
             }
@@ -135,7 +185,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if read.contains_key(&name) {
                 return Err(A::Error::custom("the property is given twice; keep one"));
             }
-            let value = properties.next_value_seed(Strict { place: self.place })?;
+            let value = properties.next_value_seed(self)?;
             self.leave();
             read.insert(name, value);
         }
@@ -164,8 +214,8 @@ mod tests {
 
     #[test]
     fn what_is_sound_is_read_as_it_stands() {
-        let text = r#" {"a": [1, -2, 3.5, "x\u00e9\ud83d\ude00", null, true], "b": {"c": 18446744073709551615}} "#;
-        let expected = json!({"a": [1, -2, 3.5, "xé😀", null, true], "b": {"c": u64::MAX}});
+        let text = r#" {"a": [1, -0, -2, 3.5, 6.022e23, "x\u00e9\ud83d\ude00", null, true], "b": {"c": 18446744073709551615}} "#;
+        let expected = json!({"a": [1, -0.0, -2, 3.5, 6.022e23, "xé😀", null, true], "b": {"c": u64::MAX}});
         assert_eq!(read_json(text).unwrap(), expected);
     }
 
@@ -174,6 +224,12 @@ mod tests {
         let cases = [
             (r#"{"a": {"b": 1, "b": 2}}"#, "/a/b", "twice"),
             (r#"{"a": [0, 1e400]}"#, "/a/1", "1.8e308"),
+            (
+                r#"{"\"1\\": 3, "a": [1e20, -7, "\"9", 18446744073709551616]}"#,
+                "/a/3",
+                "64 bits",
+            ),
+            ("-9223372036854775809", "", "64 bits"),
             (r#"{"a": ["\ud800"]}"#, "/a/0", "pair of escapes"),
             (r#"{"a": ["\udc00x"]}"#, "/a/0", "pair of escapes"),
             (r#"{"a/b": {"c": nul}}"#, "/a~1b/c", "expected"),
