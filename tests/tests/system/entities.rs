@@ -30,8 +30,14 @@ async fn entities_are_kept_edited_and_moved_to_another_project() {
 
     // An editor that finishes the task, and one that writes what does not fit.
     let tree = Tree::new("editors");
-    tree.write("finish", "#!/bin/sh\nsed -i s/pending/completed/ \"$1\"\n");
-    tree.write("break", "#!/bin/sh\nsed -i s/completed/finished/ \"$1\"\n");
+    tree.write(
+        "finish",
+        "#!/bin/sh\nsed s/pending/completed/ \"$1\" > \"$1.new\" && mv \"$1.new\" \"$1\"\n",
+    );
+    tree.write(
+        "break",
+        "#!/bin/sh\nsed s/completed/finished/ \"$1\" > \"$1.new\" && mv \"$1.new\" \"$1\"\n",
+    );
     quarry.set("EDITOR", &format!("sh {}/finish", tree.argument()));
     let edited = quarry
         .run([&["entity", "edit", id][..], &in_first].concat())

@@ -9,7 +9,7 @@ use quarry_workflow::template_names;
 
 /// Keeps a semantic index of source repositories fresh in Postgres and answers questions about them.
 #[derive(Debug, Parser)]
-#[command(name = "quarry", version, propagate_version = true)]
+#[command(name = "quarry", version)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -320,4 +320,14 @@ pub(super) struct Mcp {
 pub(super) enum McpCommand {
     /// Enter the server into the configuration of Claude Code or another client, after showing it
     Install(super::mcp_install::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_two_flags_of_a_command_have_one_name() {
+        super::Arguments::command().debug_assert();
+    }
 }
