@@ -1,0 +1,42 @@
+//! Cuts every file below a directory and writes what the model would see of each chunk, a line of JSON each:
+//! `cargo run --release -p quarry-worker --example chunks -- DIRECTORY > chunks.jsonl`. The built-in model is trained on it.
+
+#![allow(clippy::print_stdout)] // its result
+
+use std::io::{BufWriter, Write as _};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use quarry_worker::chunk::chunk;
+use quarry_worker::walk::{Entry, ReadOutcome, WalkOptions, read_file, walk};
+
+fn main() -> anyhow::Result<()> {
+    let root = PathBuf::from(std::env::args().nth(1).context("give a directory")?);
+    let options = WalkOptions::default();
+    let mut paths = Vec::new();
+    walk(&root, &options, |entry| {
+        if let Entry::Found { path, .. } = entry {
+            paths.push(path);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let mut lines = BufWriter::new(std::io::stdout().lock());
+    for path in paths {
+        let ReadOutcome::Text(file) = read_file(&root, &path, &options)? else {
+            continue;
+        };
+        for chunk in chunk(&path, &file.text).chunks {
+            let context = chunk.context_before.as_deref().map(|context| format!("{context}\n"));
+            let line = serde_json::json!({
+                "path": path,
+                "from": chunk.start_line,
+                "to": chunk.end_line,
+                "symbol": chunk.symbol,
+                "text": context.unwrap_or_default() + &chunk.content,
+            });
+            writeln!(lines, "{line}")?;
+        }
+    }
+    Ok(lines.flush()?)
+}
