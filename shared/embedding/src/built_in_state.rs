@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 /// Name of the built-in model. Changes whenever a text's vector changes: with the weights, the words or the pieces.
-pub const BUILT_IN_MODEL: &str = "quarry-code-256-v1";
+pub const BUILT_IN_MODEL: &str = "quarry-code-256-v2";
 
 /// Components of the built-in model's vectors.
 pub const BUILT_IN_DIMENSIONS: u32 = 256;
