@@ -39,7 +39,7 @@ pub struct HttpOptions {
     /// A name that clients may call this server by; an address that others reach needs at least one
     #[arg(long = "allow-host", value_name = "HOST", requires = "listen")]
     pub hosts: Vec<String>,
-    /// A web page's origin that may call this server, for example https://app.example:443 [default: none]
+    /// A web page's origin that may call this server, for example `https://app.example:443` [default: none]
     #[arg(long = "allow-origin", value_name = "ORIGIN", requires = "listen")]
     pub origins: Vec<String>,
     /// Refuse requests without a token also on loopback, for example behind a proxy
