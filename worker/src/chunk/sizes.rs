@@ -1,5 +1,5 @@
-//! How large chunks are. Chosen by a sweep over questions to functions: see `examples/chunk_sizes.rs`, which gives other
-//! sizes; everything else uses [`ChunkSizes::CHOSEN`].
+//! How large chunks are. Everything uses [`ChunkSizes::CHOSEN`] but `examples/chunk_sizes.rs`, which tries others on
+//! questions to functions.
 
 /// Sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
