@@ -20,7 +20,7 @@ from languages import ATTRIBUTES, EXTENSIONS, LANGUAGES, WRAPPERS
 
 MAX_FILE_BYTES = 400_000
 # Registries differ in how much one package holds; without these caps the crates would be half of all.
-MAX_PAIRS_OF_PACKAGE = {"crates.io": 180, "npm": 350, "pypi": 600, "debian": 400, "debian-source": 500}
+MAX_PAIRS_OF_PACKAGE = {"crates": 180, "npm": 350, "pypi": 600, "debian": 400, "debian-source": 500}
 MAX_PAIRS_OF_FILE = 150
 MAX_FUNCTION_BYTES = 6000
 SKIPPED = re.compile(r"(^|/)(node_modules|vendor|third[_-]?party|external|deps|locale|locales|dist|\.git)/|\.min\.|_pb2|\.pb\.|/umd/|bundle")

@@ -107,7 +107,7 @@ def from_debian_source(packages, folder):
         yield re.search(r"^Source: (\S+)", text, re.M)[1], [folder / name for name in original]
 
 
-CLIENTS = {"pypi": from_pypi, "npm": from_npm, "crates.io": from_crates, "debian": from_debian,
+CLIENTS = {"pypi": from_pypi, "npm": from_npm, "crates": from_crates, "debian": from_debian,
            "debian-source": from_debian_source}
 
 
