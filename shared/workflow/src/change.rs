@@ -90,17 +90,7 @@ pub(crate) async fn apply(
             let before = seen(connection, target).await?;
             refuse_deleted(&before)?;
             let document = fit(connection, &before, change.clone().apply(&before.data)?).await?;
-            let changed = write::replace(
-                connection,
-                target.id,
-                target.expected_version,
-                &document,
-                false,
-                write::Operation::Update,
-                stamp,
-            );
-            let changed = changed.await?;
-            or_conflict(connection, target, changed).await
+            replace(connection, target, &document, write::Operation::Update, stamp).await
         }
         Operation::Delete(target) => {
             let before = seen(connection, target).await?;
@@ -115,17 +105,7 @@ pub(crate) async fn apply(
                 return Err(WorkflowError::NotDeleted { id: before.id });
             }
             let document = fit(connection, &before, before.data.clone()).await?;
-            let changed = write::replace(
-                connection,
-                target.id,
-                target.expected_version,
-                &document,
-                false,
-                write::Operation::Restore,
-                stamp,
-            );
-            let changed = changed.await?;
-            or_conflict(connection, target, changed).await
+            replace(connection, target, &document, write::Operation::Restore, stamp).await
         }
         Operation::Revert { target, to_version } => revert(connection, target, *to_version, stamp).await,
     }
@@ -175,18 +155,7 @@ async fn revert(
         ..before
     };
     let document = fit(connection, &was, past.data).await?;
-    let operation = write::Operation::Revert;
-    let changed = write::replace(
-        connection,
-        target.id,
-        target.expected_version,
-        &document,
-        false,
-        operation,
-        stamp,
-    )
-    .await?;
-    or_conflict(connection, target, changed).await
+    replace(connection, target, &document, write::Operation::Revert, stamp).await
 }
 
 /// The present version, when it is the one the writer saw, and the writer's claim holds if there is one.
@@ -209,6 +178,19 @@ fn refuse_deleted(entity: &Entity) -> Result<(), WorkflowError> {
             version: entity.version,
         }),
     }
+}
+
+/// Gives an entity another document, if it is still at the version that the caller has seen.
+async fn replace(
+    connection: &mut PgConnection,
+    target: &Target,
+    document: &CheckedDocument,
+    operation: write::Operation,
+    stamp: Stamp<'_>,
+) -> Result<Entity, WorkflowError> {
+    let expected = target.expected_version;
+    let changed = write::replace(connection, target.id, expected, document, false, operation, stamp).await?;
+    or_conflict(connection, target, changed).await
 }
 
 async fn or_conflict(
