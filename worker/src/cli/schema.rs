@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use quarry_registry::PgPool;
-use quarry_workflow::{DifferenceClass, Migrated, Migration, NewSchema, Registration, Template, template_names};
+use quarry_workflow::{
+    DifferenceClass, FailingEntity, Migrated, Migration, NewSchema, Registration, Template, template_names,
+};
 
 use super::entity::read_text;
 use super::output;
@@ -233,13 +235,7 @@ fn tell(registration: &Registration, dry_run: bool) -> Result<()> {
             "{} of {} entities do not fit; they stay valid under their own version until `quarry schema migrate {name}`",
             registration.entities_failing, registration.entities_checked
         ))?;
-        for failing in &registration.failing {
-            output::line(format!(
-                "  {}: {}",
-                failing.id,
-                output::printable(&failing.faults.to_string())
-            ))?;
-        }
+        tell_failing(&registration.failing)?;
     }
     Ok(())
 }
@@ -258,7 +254,11 @@ fn tell_migrated(name: &str, migrated: &Migrated, dry_run: bool) -> Result<()> {
         "{} entities {would}moved to {name} version {}, {} do not fit",
         migrated.migrated, migrated.to_version, migrated.failed
     ))?;
-    for failing in &migrated.failing {
+    tell_failing(&migrated.failing)
+}
+
+fn tell_failing(entities: &[FailingEntity]) -> Result<()> {
+    for failing in entities {
         output::line(format!(
             "  {}: {}",
             failing.id,
