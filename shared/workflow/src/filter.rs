@@ -21,7 +21,7 @@ const MAX_CONDITIONS: usize = 100;
 /// Most values of one `in`.
 const MAX_VALUES: usize = 500;
 
-const OPERATORS: [&str; 10] = [
+pub(crate) const OPERATORS: [&str; 10] = [
     "eq",
     "ne",
     "in",

@@ -9,7 +9,7 @@ use crate::code_reference::CodeReference;
 use crate::compile_filter::{Indexed, push_filter};
 use crate::cursor::CursorKey;
 use crate::fields::FieldNames;
-use crate::filter::read_filter;
+use crate::filter::{OPERATORS, read_filter};
 use crate::operation::Operation;
 use crate::patch::{Change, changed_pointers};
 use crate::sorting::read_sorting;
@@ -203,21 +203,9 @@ impl Random {
                     filter.insert(name, self.text().into());
                 }
                 _ => {
-                    const OPERATORS: [&str; 11] = [
-                        "eq",
-                        "ne",
-                        "in",
-                        "lt",
-                        "lte",
-                        "gt",
-                        "gte",
-                        "exists",
-                        "contains",
-                        "starts_with",
-                        "Qz9",
-                    ];
                     let name = self.name();
-                    let operator = self.one_of(&OPERATORS).to_owned();
+                    let unknown = self.below(11) == 0;
+                    let operator = if unknown { "Qz9" } else { self.one_of(&OPERATORS) }.to_owned();
                     let value = self.value(4);
                     filter.insert(
                         name,
