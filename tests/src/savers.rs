@@ -199,6 +199,12 @@ impl<'a> Savers<'a> {
             wrong.len(),
             self.saves()
         );
+        let deadlocks = format!(
+            "select sum(deadlocks) from pg_stat_database where datname in (current_database(), '{}')",
+            self.database()
+        );
+        // The work is done again after one, so that nothing else shows locks that are taken in different orders.
+        assert_eq!(self.quarry.registry_rows(&deadlocks).await, ["0"]);
         self.quarry.index(self.tree.root(), "fresh").await;
         assert_eq!(self.quarry.dump(self.project()).await, self.quarry.dump("fresh").await);
     }

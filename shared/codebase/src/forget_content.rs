@@ -1,5 +1,5 @@
 //! Makes every stored file of a repository look stale, so that the next comparison marks all of them. What is stored keeps
-//! answering searches until each file is replaced.
+//! answering searches until each file is replaced. Locks files in the order of their paths, as every publisher does.
 
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -18,14 +18,33 @@ pub async fn forget_content(pool: &PgPool, fence: &Fence, repository_id: Uuid) -
     let mut transaction = pool.begin().await?;
     hold_fence(&mut transaction, fence).await?;
     sqlx::query!(
-        "update codebase.files set chunker_version = $2 where repository_id = $1",
+        "with locked as (
+             select id
+             from codebase.files
+             where repository_id = $1
+             order by path
+             for no key update
+         )
+         update codebase.files
+         set chunker_version = $2
+         from locked
+         where files.id = locked.id",
         repository_id,
         NO_VERSION
     )
     .execute(&mut *transaction)
     .await?;
     sqlx::query!(
-        "delete from codebase.refused_files where repository_id = $1",
+        "with locked as (
+             select path
+             from codebase.refused_files
+             where repository_id = $1
+             order by path
+             for update
+         )
+         delete from codebase.refused_files
+         using locked
+         where refused_files.repository_id = $1 and refused_files.path = locked.path",
         repository_id
     )
     .execute(&mut *transaction)

@@ -245,7 +245,7 @@ pub(crate) fn has_code(error: &sqlx::Error, code: &str) -> bool {
 }
 
 /// Whether an error is the database server's trouble and not that of who asked: it went away, restarts, refuses
-/// connections, or has no disk or memory left. Asking again later is the way, however often. Looks through all causes.
+/// connections, rolled back in favour of another session, or has no disk or memory left. Asking again later is the way, however often. Looks through all causes.
 #[must_use]
 pub fn is_server_trouble(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
@@ -262,9 +262,11 @@ fn is_trouble_of_server(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // Connection exceptions, insufficient resources, operator intervention but for a cancelled statement, and
-            // sessions that were ended for standing still.
-            ["08", "53", "57P", "25P03"].iter().any(|class| code.starts_with(class))
+            // Connection exceptions, transactions rolled back in favour of others, insufficient resources, operator
+            // intervention but for a cancelled statement, and sessions that were ended for standing still.
+            ["08", "40", "53", "57P", "25P03"]
+                .iter()
+                .any(|class| code.starts_with(class))
                 && code != sqlstate::PROTOCOL_VIOLATION
         }),
         _ => false,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quarry_codebase::{CodebaseError, Fence, NewChunk, replace_files, store_embeddings};
+use quarry_codebase::{CodebaseError, Fence, NewChunk, forget_content, replace_files, store_embeddings};
 use sqlx::Row;
 use tokio::sync::Barrier;
 
@@ -252,6 +252,37 @@ async fn publishers_of_different_lanes_with_the_same_texts_do_not_deadlock() {
     assert_eq!(project.count("files").await, 20);
     assert_eq!(project.count("code_chunks").await, 600);
     assert_eq!(project.count("embeddings").await, 40);
+}
+
+/// Its rows lie in another order than their paths.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn publishers_do_not_deadlock_with_a_full_comparison() {
+    let project = project().await;
+    let path = |number: usize| format!("{:02}.rs", 59 - number);
+    for number in 0..60 {
+        let files = vec![file(&path(number), &["text"])];
+        replace_files(&project.pool, &project.fence, project.repository, files, &[])
+            .await
+            .unwrap();
+    }
+    let publisher = lane(&project.pool, project.repository, 1, 10).await;
+    let publishing = async {
+        for round in 0..20 {
+            let text = format!("text of round {round}");
+            let files = (0..60).map(|number| file(&path(number), &[&text])).collect();
+            replace_files(&project.pool, &publisher, project.repository, files, &[])
+                .await
+                .unwrap();
+        }
+    };
+    let comparing = async {
+        for _ in 0..60 {
+            forget_content(&project.pool, &project.fence, project.repository)
+                .await
+                .unwrap();
+        }
+    };
+    tokio::join!(publishing, comparing);
 }
 
 /// Never happens while lanes have disjoint paths; must not corrupt anything when it does.
