@@ -1,4 +1,4 @@
-//! The rows of chunks as a publication reads, deletes, moves and writes them. New ones go in by binary `COPY`.
+//! The rows of chunks as a publication reads, deletes and moves them. New ones: see write_chunks.rs.
 //! Never decides which those are: see chunk_changes.rs.
 
 use std::borrow::Cow;
@@ -10,9 +10,6 @@ use uuid::Uuid;
 
 use crate::CodebaseError;
 use crate::chunk_changes::{Described, MovedChunk, StoredChunk, StoredChunks};
-use crate::copy::BinaryCopy;
-use crate::new_file::{NewChunk, NewFile};
-use crate::symbols::encode_uses;
 
 /// The stored chunks of these files, by path. Texts stream through: only their fingerprints stay.
 pub(crate) async fn stored_chunks(
@@ -126,53 +123,6 @@ pub(crate) async fn reserve_numbers(connection: &mut PgConnection, count: usize)
     .fetch_all(connection)
     .await?;
     Ok(numbers)
-}
-
-const COPY_CHUNKS: &str = "copy codebase.code_chunks (
-    id, number, repository_id, file_path, file_type, language, content, start_line, end_line,
-    symbol, symbol_kind, defines, uses, embedding, embedding_error, embedding_hash, context_before, context_after
-) from stdin (format binary)";
-const COPIED_COLUMNS: i16 = 18;
-
-/// Writes new chunks; each comes with its file and its number.
-pub(crate) async fn copy_chunks<'a>(
-    connection: &mut PgConnection,
-    repository_id: Uuid,
-    chunks: impl Iterator<Item = (&'a NewFile, &'a NewChunk, i64)>,
-) -> Result<u64, CodebaseError> {
-    let mut copy = BinaryCopy::start(connection, COPY_CHUNKS, COPIED_COLUMNS).await?;
-    for (file, chunk, number) in chunks {
-        let embedding = chunk.storable_embedding();
-        let row = copy.begin_row();
-        row.uuid(Uuid::now_v7());
-        row.int8(number);
-        row.uuid(repository_id);
-        row.text(&file.path);
-        row.optional_text(file.file_type.as_deref());
-        row.optional_text(file.language.as_deref());
-        row.text(&chunk.content);
-        row.int4(line(chunk.start_line));
-        row.int4(line(chunk.end_line));
-        row.optional_text(chunk.symbol.as_deref());
-        row.optional_text(chunk.symbol_kind.as_deref());
-        row.text_array(&chunk.defines);
-        row.optional_bytea(encode_uses(&chunk.uses).as_deref());
-        match embedding {
-            Ok(vector) => {
-                row.vector(vector);
-                row.null();
-            }
-            Err(reason) => {
-                row.null();
-                row.optional_text(reason);
-            }
-        }
-        row.bytea(&chunk.embedding_hash);
-        row.optional_text(chunk.context_before.as_deref());
-        row.optional_text(chunk.context_after.as_deref());
-        copy.end_row().await?;
-    }
-    copy.finish().await
 }
 
 /// A line number as its column holds it.

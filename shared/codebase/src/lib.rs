@@ -26,6 +26,7 @@ mod search;
 mod symbols;
 mod tokenize;
 mod vector_index;
+mod write_chunks;
 
 pub use check::{
     Counters, Difference, DifferenceKind, StoredChunkRow, StoredContent, compare, counters, loose_chunks,

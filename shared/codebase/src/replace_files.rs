@@ -18,6 +18,7 @@ use crate::model_change::hold_stored_model;
 use crate::new_file::{NewFile, check_batch};
 use crate::publication::{Publication, compare, start_segment};
 use crate::symbols;
+use crate::write_chunks::write_chunks;
 
 /// What a publication did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -156,10 +157,8 @@ async fn write(
     chunk_rows::move_chunks(connection, &publication.moved).await?;
     let numbers = chunk_rows::reserve_numbers(connection, publication.new_chunks().len()).await?;
     let numbered = || publication.new_chunks().zip(numbers.iter().copied());
-    if !numbers.is_empty() {
-        let rows = numbered().map(|((file, chunk), number)| (file, chunk, number));
-        replaced.chunks_inserted = chunk_rows::copy_chunks(connection, repository_id, rows).await?;
-    }
+    let rows = numbered().map(|((file, chunk), number)| (file, chunk, number));
+    replaced.chunks_inserted = write_chunks(connection, repository_id, rows).await?;
     replaced.spent.chunks = clock.lap();
 
     let segment = segment

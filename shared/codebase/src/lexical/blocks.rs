@@ -1,5 +1,5 @@
 //! Terms with their postings in blocks of about a kilobyte: the rows of `codebase.lexical_blocks`. A row for every term
-//! would cost more in headers than in postings. Hands blocks to `COPY` and finds terms in blocks that were read.
+//! would cost more in headers than in postings. Hands blocks to whoever stores them and finds terms in blocks that were read.
 //! Touches no database.
 
 use super::build_segment::TermPostings;

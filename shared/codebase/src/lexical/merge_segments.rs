@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::blocks::read_block;
 use super::build_segment::TermPostings;
-use super::copy_blocks::copy_blocks;
+use super::insert_blocks::insert_blocks;
 use super::postings::{Posting, TableEntry, decode_table, read_postings, write_posting};
 use super::snapshot::damaged;
 use super::store_segment::insert_segment;
@@ -213,7 +213,7 @@ async fn merge(
     let terms = tokio::task::spawn_blocking(move || encode(by_term))
         .await
         .expect("encoding does not panic, and the runtime outlives its tasks");
-    copy_blocks(connection, segment_id, &terms).await?;
+    insert_blocks(connection, segment_id, &terms).await?;
     Ok(outcome)
 }
 

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::build_segment::Segment;
-use super::copy_blocks;
+use super::insert_blocks::insert_blocks;
 use super::postings::{TableEntry, encode_table};
 use crate::CodebaseError;
 
@@ -44,7 +44,7 @@ pub(crate) async fn store_segment(
         })
         .collect::<Vec<_>>();
     let segment_id = insert_segment(connection, repository_id, &entries).await?;
-    copy_blocks::copy_blocks(connection, segment_id, &segment.terms).await
+    insert_blocks(connection, segment_id, &segment.terms).await
 }
 
 /// The row of a segment; its postings follow.
