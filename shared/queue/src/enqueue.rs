@@ -6,8 +6,12 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::error::{QueueError, Result};
-use crate::lane::{JobKind, Priority};
+use crate::lane::{JobKind, Priority, SHARDS};
 use crate::wakeup;
+
+/// More saved paths than this, in one call or waiting for one repository, give way to a sync: walking the tree is
+/// then cheaper than keeping a list of it, and the list stays bounded while no worker lives.
+pub const WAITING_SAVES_LIMIT: usize = 2_000;
 
 /// What a caller holds for its request: see [`crate::ticket_status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,33 +52,63 @@ pub async fn enqueue_sync(
     host: Option<&str>,
     request: SyncRequest,
 ) -> Result<Ticket> {
-    let mut transaction = pool.begin().await?;
-    let lanes = ready_lanes(
-        &mut transaction,
-        &Wanted {
-            project_id,
-            repository_id,
-            kind: JobKind::SyncRepository,
-            shards: &[0],
-            host: host.unwrap_or_default(),
-            priority: request.priority,
-            full: request.full,
-            first_secs: 0.0,
-            window_secs: 0.0,
-        },
-    )
-    .await?;
-    let ticket = issue_ticket(
-        &mut transaction,
+    let wanted = Wanted {
         project_id,
-        Some(repository_id),
-        &lanes,
-        &request.requested_by,
+        repository_id,
+        kind: JobKind::SyncRepository,
+        shards: &[0],
+        host: host.unwrap_or_default(),
+        priority: request.priority,
+        full: request.full,
+        first_secs: 0.0,
+        window_secs: 0.0,
+    };
+    let ticket = enqueue(pool, &wanted, &Marked::default(), &request.requested_by).await?;
+    Ok(ticket.expect("only saved files can be too many"))
+}
+
+/// Enters a whole request in one statement. None, and nothing is done: so many saved files wait already that a sync is
+/// cheaper.
+pub(crate) async fn enqueue(
+    pool: &PgPool,
+    wanted: &Wanted<'_>,
+    marked: &Marked<'_>,
+    requested_by: &str,
+) -> Result<Option<Ticket>> {
+    let id = Uuid::now_v7();
+    let channel = wakeup::channel(wanted.is_due_at_once());
+    let began = sqlx::query_scalar!(
+        "select enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        wanted.project_id,
+        wanted.repository_id,
+        wanted.kind.as_str(),
+        wanted.shards,
+        wanted.host,
+        wanted.priority.level(),
+        wanted.full,
+        wanted.first_secs,
+        wanted.window_secs,
+        &marked.shards,
+        &marked.paths as &[&str],
+        SHARDS,
+        i32::try_from(WAITING_SAVES_LIMIT).expect("it is 2 000"),
+        id,
+        requested_by,
+        channel,
     )
-    .await?;
-    wakeup::announce(&mut transaction, lanes.began, true).await?;
-    transaction.commit().await?;
-    Ok(ticket)
+    .fetch_one(pool)
+    .await
+    .map_err(|error| wanted.refusal(error))?;
+    let Some(began) = began else {
+        return Ok(None);
+    };
+    if began && channel.is_some() {
+        wakeup::note_announcement();
+    }
+    Ok(Some(Ticket {
+        id,
+        deduplicated: !began,
+    }))
 }
 
 /// Asks for a rebuild of a project's vector index. A run that wants one when it settles uses
@@ -114,6 +148,28 @@ pub(crate) struct Wanted<'a> {
     pub(crate) window_secs: f64,
 }
 
+impl Wanted<'_> {
+    fn is_due_at_once(&self) -> bool {
+        self.first_secs == 0.0 && self.window_secs == 0.0
+    }
+
+    /// What the functions of migrations/registry/0007_enqueue_functions.sql refuse, by their codes.
+    fn refusal(&self, error: sqlx::Error) -> QueueError {
+        match error.as_database_error().and_then(|error| error.code()).as_deref() {
+            Some("QQ001") => QueueError::UnknownProject(self.project_id),
+            Some("QQ002") => QueueError::RepositoryRemoved(self.repository_id),
+            _ => error.into(),
+        }
+    }
+}
+
+/// Paths with their shards, each once, in the order in which rows are locked.
+#[derive(Default)]
+pub(crate) struct Marked<'a> {
+    pub(crate) shards: Vec<i16>,
+    pub(crate) paths: Vec<&'a str>,
+}
+
 /// Lanes that are ready, locked by this transaction, with the generation that covers the request.
 pub(crate) struct ReadyLanes {
     pub(crate) job_ids: Vec<i64>,
@@ -123,8 +179,9 @@ pub(crate) struct ReadyLanes {
 }
 
 pub(crate) async fn ready_lanes(connection: &mut PgConnection, wanted: &Wanted<'_>) -> Result<ReadyLanes> {
-    let changed = sqlx::query_file!(
-        "src/queries/ready_lanes.sql",
+    let lanes = sqlx::query!(
+        r#"select job_ids as "job_ids!", generations as "generations!", began as "began!"
+           from ready_lanes($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
         wanted.project_id,
         wanted.repository_id,
         wanted.kind.as_str(),
@@ -135,43 +192,13 @@ pub(crate) async fn ready_lanes(connection: &mut PgConnection, wanted: &Wanted<'
         wanted.first_secs,
         wanted.window_secs,
     )
-    .fetch_all(&mut *connection)
-    .await?;
-    let began = changed.iter().any(|lane| lane.began);
-    // The usual case on an idle system: all were written and returned, which saves a round trip.
-    if changed.len() == wanted.shards.len() && changed.iter().all(|lane| lane.state != "removing") {
-        return Ok(ReadyLanes {
-            job_ids: changed.iter().map(|lane| lane.id).collect(),
-            generations: changed.iter().map(|lane| lane.dirty_generation).collect(),
-            began,
-        });
-    }
-    // A second statement: lanes that needed no change were not returned, but are locked now.
-    let lanes = sqlx::query!(
-        "select id, dirty_generation, state
-         from jobs
-         where project_id = $1
-             and repository_id = $2
-             and kind = $3
-             and shard = any ($4::smallint[])
-         order by shard",
-        wanted.project_id,
-        wanted.repository_id,
-        wanted.kind.as_str(),
-        wanted.shards,
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    if lanes.is_empty() {
-        return Err(QueueError::UnknownProject(wanted.project_id));
-    }
-    if lanes.iter().any(|lane| lane.state == "removing") {
-        return Err(QueueError::RepositoryRemoved(wanted.repository_id));
-    }
+    .fetch_one(connection)
+    .await
+    .map_err(|error| wanted.refusal(error))?;
     Ok(ReadyLanes {
-        job_ids: lanes.iter().map(|lane| lane.id).collect(),
-        generations: lanes.iter().map(|lane| lane.dirty_generation).collect(),
-        began,
+        job_ids: lanes.job_ids,
+        generations: lanes.generations,
+        began: lanes.began,
     })
 }
 
@@ -201,21 +228,13 @@ pub(crate) async fn issue_ticket(
 ) -> Result<Ticket> {
     let id = Uuid::now_v7();
     sqlx::query!(
-        "with ticket as (
-             insert into tickets (id, project_id, repository_id, requested_by)
-             values ($1, $2, $3, $4)
-             returning id
-         )
-         insert into ticket_waits (ticket_id, job_id, generation)
-         select ticket.id, lane.job_id, lane.generation
-         from ticket
-         cross join unnest($5::bigint[], $6::bigint[]) as lane (job_id, generation)",
+        "select issue_ticket($1, $2, $3, $4, $5, $6)",
         id,
         project_id,
         repository_id,
-        requested_by,
         &lanes.job_ids,
         &lanes.generations,
+        requested_by,
     )
     .execute(connection)
     .await?;

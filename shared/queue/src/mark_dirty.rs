@@ -5,18 +5,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::claim::Claim;
-use crate::enqueue::{ReadyLanes, SyncRequest, Ticket, Wanted, enqueue_sync, issue_ticket, ready_lanes};
+use crate::enqueue::{Marked, SyncRequest, Ticket, WAITING_SAVES_LIMIT, Wanted, enqueue, enqueue_sync, ready_lanes};
 use crate::error::{QueueError, Result};
 use crate::lane::{JobKind, Priority, SHARDS, shard_of};
 use crate::wakeup;
-
-/// More saved paths than this, in one call or waiting for one repository, give way to a sync: walking the tree is
-/// then cheaper than keeping a list of it, and the list stays bounded while no worker lives.
-pub const WAITING_SAVES_LIMIT: usize = 2_000;
 
 /// Up to this many paths at once somebody saved; more than that a tool wrote (a branch switch, a code generator), and
 /// those must not overtake what people save.
@@ -67,40 +63,28 @@ pub async fn mark_dirty(
     requested_by: &str,
 ) -> Result<Ticket> {
     let marked = Marked::new(paths);
-    if marked.paths.len() > WAITING_SAVES_LIMIT || waiting_saves(pool, repository_id).await? >= WAITING_SAVES_LIMIT {
-        return enqueue_sync(pool, project_id, repository_id, host, SyncRequest::new(requested_by)).await;
-    }
-    let priority = if marked.paths.len() > SAVED_BY_HAND_LIMIT {
-        Priority::Bulk
-    } else {
-        Priority::Save
-    };
-    let mut transaction = pool.begin().await?;
-    let wanted = Wanted {
-        project_id,
-        repository_id,
-        kind: JobKind::IndexFiles,
-        shards: &marked.lanes(),
-        host: host.unwrap_or_default(),
-        priority,
-        full: false,
-        first_secs: debounce.first.as_secs_f64(),
-        window_secs: debounce.window.as_secs_f64(),
-    };
-    let lanes = if marked.paths.is_empty() {
-        ReadyLanes {
-            job_ids: vec![],
-            generations: vec![],
-            began: false,
+    if marked.paths.len() <= WAITING_SAVES_LIMIT {
+        let priority = if marked.paths.len() > SAVED_BY_HAND_LIMIT {
+            Priority::Bulk
+        } else {
+            Priority::Save
+        };
+        let wanted = Wanted {
+            project_id,
+            repository_id,
+            kind: JobKind::IndexFiles,
+            shards: &marked.lanes(),
+            host: host.unwrap_or_default(),
+            priority,
+            full: false,
+            first_secs: debounce.first.as_secs_f64(),
+            window_secs: debounce.window.as_secs_f64(),
+        };
+        if let Some(ticket) = enqueue(pool, &wanted, &marked, requested_by).await? {
+            return Ok(ticket);
         }
-    } else {
-        ready_lanes(&mut transaction, &wanted).await?
-    };
-    insert(&mut transaction, repository_id, &marked, false).await?;
-    let ticket = issue_ticket(&mut transaction, project_id, Some(repository_id), &lanes, requested_by).await?;
-    wakeup::announce(&mut transaction, lanes.began, debounce == Debounce::NONE).await?;
-    transaction.commit().await?;
-    Ok(ticket)
+    }
+    enqueue_sync(pool, project_id, repository_id, host, SyncRequest::new(requested_by)).await
 }
 
 /// Notes what a running sync found different. May be called many times while it runs: other workers start on the
@@ -135,17 +119,19 @@ pub async fn mark_dirty_from_sync(pool: &PgPool, claim: &Claim, paths: &[String]
             window_secs: 0.0,
         };
         let lanes = ready_lanes(&mut transaction, &wanted).await?;
-        insert(&mut transaction, repository_id, &marked, true).await?;
+        sqlx::query!(
+            "select mark_files($1, $2, $3, true, $4)",
+            repository_id,
+            &marked.shards,
+            &marked.paths as &[&str],
+            SHARDS,
+        )
+        .execute(&mut *transaction)
+        .await?;
         wakeup::announce(&mut transaction, lanes.began, true).await?;
         transaction.commit().await?;
     }
     Ok(())
-}
-
-/// Paths with their shards, each once, in the order in which rows are locked.
-struct Marked<'a> {
-    shards: Vec<i16>,
-    paths: Vec<&'a str>,
 }
 
 impl<'a> Marked<'a> {
@@ -160,35 +146,4 @@ impl<'a> Marked<'a> {
         lanes.dedup();
         lanes
     }
-}
-
-async fn insert(
-    connection: &mut PgConnection,
-    repository_id: Uuid,
-    marked: &Marked<'_>,
-    from_sync: bool,
-) -> Result<()> {
-    sqlx::query_file!(
-        "src/queries/mark_files.sql",
-        repository_id,
-        &marked.shards,
-        &marked.paths as &[&str],
-        from_sync,
-        SHARDS,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn waiting_saves(pool: &PgPool, repository_id: Uuid) -> Result<usize> {
-    // The literal is WAITING_SAVES_LIMIT: counting stops there.
-    let count = sqlx::query_scalar!(
-        r#"select count(*) as "count!"
-           from (select from dirty_files where repository_id = $1 and not from_sync limit 2000) as waiting"#,
-        repository_id,
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(usize::try_from(count).expect("a count is not negative"))
 }

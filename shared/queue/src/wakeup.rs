@@ -33,19 +33,31 @@ const CHECK_AFTER: Duration = Duration::from_secs(30);
 /// What an answer to that may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+static ANNOUNCED: RateLimit = RateLimit::new();
+
 /// Notifies when this transaction commits, if a lane became ready in it. Called by each enqueue, not by a row trigger:
 /// a trigger would notify for every row of a bulk load.
 pub(crate) async fn announce(connection: &mut PgConnection, became_ready: bool, due_at_once: bool) -> Result<()> {
-    static LAST: RateLimit = RateLimit::new();
-    if became_ready && (LAST.allows(NOTIFY_INTERVAL) || due_at_once) {
-        sqlx::query!("select pg_notify($1, '')", CHANNEL)
+    if became_ready && let Some(channel) = channel(due_at_once) {
+        sqlx::query!("select pg_notify($1, '')", channel)
             .execute(connection)
             .await?;
+        note_announcement();
     }
     Ok(())
 }
 
-/// Lets one caller through per interval, across threads.
+/// Where to notify about a lane that becomes ready now; none when a notification just went out that serves it too.
+pub(crate) fn channel(due_at_once: bool) -> Option<&'static str> {
+    (due_at_once || ANNOUNCED.allows(NOTIFY_INTERVAL)).then_some(CHANNEL)
+}
+
+/// A notification went out.
+pub(crate) fn note_announcement() {
+    ANNOUNCED.note();
+}
+
+/// When something was done last, across threads.
 struct RateLimit {
     last_micros: AtomicU64,
 }
@@ -58,19 +70,34 @@ impl RateLimit {
     }
 
     fn allows(&self, interval: Duration) -> bool {
+        self.allows_at(Self::now(), interval)
+    }
+
+    fn note(&self) {
+        self.note_at(Self::now());
+    }
+
+    /// Since a little more than an hour before the first call, so that the very first call passes.
+    fn now() -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
-        // From one interval on, so that the very first call passes.
-        self.allows_at(START.get_or_init(Instant::now).elapsed() + interval, interval)
+        START.get_or_init(Instant::now).elapsed() + Duration::from_secs(3_600)
     }
 
     fn allows_at(&self, now: Duration, interval: Duration) -> bool {
-        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        self.last_micros
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-                (micros(now) >= last.saturating_add(micros(interval))).then(|| micros(now))
-            })
-            .is_ok()
+        micros(now)
+            >= self
+                .last_micros
+                .load(Ordering::Relaxed)
+                .saturating_add(micros(interval))
     }
+
+    fn note_at(&self, now: Duration) {
+        self.last_micros.fetch_max(micros(now), Ordering::Relaxed);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Why [`WakeUp::wait`] returned.
@@ -180,10 +207,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_caller_passes_per_interval() {
+    fn what_was_just_done_is_not_allowed_until_the_interval_is_over() {
         let limit = RateLimit::new();
         let interval = Duration::from_millis(5);
-        let passed = [5, 6, 9, 10, 14, 30].map(|ms| limit.allows_at(Duration::from_millis(ms), interval));
-        assert_eq!(passed, [true, false, false, true, false, true]);
+        let milliseconds = Duration::from_millis;
+        assert!(limit.allows_at(milliseconds(5), interval));
+        assert!(limit.allows_at(milliseconds(6), interval), "nothing was done yet");
+        limit.note_at(milliseconds(6));
+        let allowed = [6, 10, 11, 30].map(|ms| limit.allows_at(milliseconds(ms), interval));
+        assert_eq!(allowed, [false, false, true, true]);
     }
 }
