@@ -9,6 +9,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any_service, get};
+use axum::serve::ListenerExt as _;
 use quarry_lifecycle::Config;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -90,7 +91,11 @@ impl HttpServer {
     /// When the listener fails.
     pub async fn serve(self) -> Result<()> {
         let app = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(self.listener, app)
+        // An answer of several small writes would wait for acknowledgements between them.
+        let listener = self.listener.tap_io(|connection| {
+            let _ = connection.set_nodelay(true);
+        });
+        axum::serve(listener, app)
             .with_graceful_shutdown(self.stop.cancelled_owned())
             .await
             .context("serve MCP over HTTP")

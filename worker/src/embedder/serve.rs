@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use quarry_embedding::{BUILT_IN_DIMENSIONS, BUILT_IN_MODEL, BuiltInState, STOP_KEY_HEADER};
 use serde_json::json;
@@ -132,6 +133,10 @@ async fn serve_until_stopped(
     let activity = Activity::new();
     let router = router(state, stop.clone(), activity.clone());
     let stopping = stop.clone();
+    // An answer of several small writes would wait for acknowledgements between them.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
     let serving = axum::serve(listener, router)
         .with_graceful_shutdown(stopping.cancelled_owned())
         .into_future();
