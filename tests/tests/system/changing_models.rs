@@ -6,21 +6,25 @@ use system_tests::{FakeEndpoint, Installation, MODEL, Tree, wait_until_async};
 
 use crate::installation;
 
-const NEXT: &str = "fake-next-8";
+pub(super) const NEXT: &str = "fake-next-8";
 
-struct Changing {
-    quarry: Installation,
-    endpoint: FakeEndpoint,
-    tree: Tree,
+pub(super) struct Changing {
+    pub(super) quarry: Installation,
+    pub(super) endpoint: FakeEndpoint,
+    pub(super) tree: Tree,
     project: &'static str,
 }
 
 impl Changing {
-    /// An indexed project, and an endpoint that has a second model of other dimensions.
     async fn begin(project: &'static str) -> Changing {
+        Changing::begin_with(project, 12).await
+    }
+
+    /// An indexed project of so many files, and an endpoint that has a second model of other dimensions.
+    pub(super) async fn begin_with(project: &'static str, files: usize) -> Changing {
         let (quarry, endpoint) = installation().await;
         let tree = Tree::new(project);
-        tree.write_modules(12);
+        tree.write_modules(files);
         quarry.index(tree.root(), project).await;
         endpoint.offer(NEXT, 8);
         Changing {
@@ -31,31 +35,31 @@ impl Changing {
         }
     }
 
-    async fn index(&self) -> Value {
+    pub(super) async fn index(&self) -> Value {
         self.quarry.index(self.tree.root(), self.project).await
     }
 
-    async fn shown(&self) -> Value {
+    pub(super) async fn shown(&self) -> Value {
         self.quarry
             .run(["project", "model", self.project, "--json"])
             .await
             .json()
     }
 
-    async fn change_to(&self, model: &str, flags: &[&str]) {
+    pub(super) async fn change_to(&self, model: &str, flags: &[&str]) {
         let arguments = [&["project", "model", self.project, model], flags].concat();
         self.quarry.run(arguments).await.succeeded();
     }
 
     /// The answer by meaning alone, which has to be by meaning.
-    async fn search(&self, query: &str) -> Value {
+    pub(super) async fn search(&self, query: &str) -> Value {
         let found = self.quarry.search(self.project, query, &["--mode", "semantic"]).await;
         assert_eq!(found["degraded"], serde_json::json!([]), "{found}");
         found
     }
 
     /// Every chunk, and the model whose vector it has according to the cache.
-    async fn chunks(&self) -> Vec<String> {
+    pub(super) async fn chunks(&self) -> Vec<String> {
         let statement = "select id, embeddings.model, vector_dims(chunk.embedding)
             from codebase.code_chunks chunk
             left join codebase.embeddings

@@ -3,6 +3,7 @@
 
 mod branches;
 mod changing_models;
+mod changing_models_at_work;
 mod checking;
 mod configuration;
 mod embedded;
