@@ -11,6 +11,7 @@ use super::output;
 use super::project_model::stored_model;
 use super::search::freshness;
 use super::session::Session;
+use crate::runner::is_battery_in_use;
 
 pub(super) async fn run(session: &Session, command: Status) -> Result<()> {
     if session.config.database_url().is_none() && !is_postgres_running(session).await? {
@@ -26,6 +27,7 @@ pub(super) async fn run(session: &Session, command: Status) -> Result<()> {
     };
     let workers = quarry_queue::workers(registry.pool()).await?;
     let depth = quarry_queue::queue_depth(registry.pool(), None).await?;
+    let paused = session.config.pauses_on_battery() && is_battery_in_use();
     let mut standing = Vec::with_capacity(projects.len());
     for project in &projects {
         standing.push(Standing::of(&registry, project).await?);
@@ -34,6 +36,7 @@ pub(super) async fn run(session: &Session, command: Status) -> Result<()> {
         return output::json(&json!({
             "postgres": "running",
             "workers": workers,
+            "paused_on_battery": paused,
             "queue": depth,
             "projects": standing.iter().map(Standing::describe).collect::<Vec<_>>(),
         }));
@@ -46,6 +49,11 @@ pub(super) async fn run(session: &Session, command: Status) -> Result<()> {
         depth.parked,
         depth.dirty_files
     ))?;
+    if paused {
+        output::line(
+            "this machine runs on its battery: its workers begin nothing until it is plugged in (worker.on_battery)",
+        )?;
+    }
     for project in &standing {
         project.print()?;
     }

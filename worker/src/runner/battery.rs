@@ -34,11 +34,7 @@ impl Battery {
     pub(super) fn is_pausing(&mut self, now: Instant) -> bool {
         if self.pauses && now >= self.next_look {
             self.next_look = now + LOOK_EVERY;
-            let is_pausing = if cfg!(target_os = "macos") {
-                is_macos_on_battery()
-            } else {
-                is_on_battery(&self.supplies)
-            };
+            let is_pausing = runs_on_battery(&self.supplies);
             if is_pausing != self.is_pausing {
                 let what = if is_pausing {
                     "waiting for mains power"
@@ -58,6 +54,19 @@ impl Battery {
     /// When to ask again.
     pub(super) fn next_look(&self) -> Instant {
         self.next_look
+    }
+}
+
+/// Whether this machine runs on its battery now.
+pub(crate) fn is_battery_in_use() -> bool {
+    runs_on_battery(Path::new(SUPPLIES))
+}
+
+fn runs_on_battery(supplies: &Path) -> bool {
+    if cfg!(target_os = "macos") {
+        is_macos_on_battery()
+    } else {
+        is_on_battery(supplies)
     }
 }
 

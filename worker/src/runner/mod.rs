@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::battery::Battery;
+pub(crate) use self::battery::is_battery_in_use;
 use self::pulse::Pulse;
 use self::refresh::Refresh;
 use self::slots::Slots;
