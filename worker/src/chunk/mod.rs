@@ -10,8 +10,10 @@
 //! chunk needs, the opening lines of what encloses it, then its own lines as they stand in the file, comments included. The
 //! path is left out on purpose: a file that moves must not be embedded again. The lexical index sees the same, and the path.
 
+mod bounded_parse;
 mod definition_rules;
 mod imports;
+mod item_macros;
 mod label;
 pub mod language;
 mod lines;
@@ -36,7 +38,7 @@ pub use sizes::ChunkSizes;
 
 /// Goes up whenever the same bytes would give other chunks, or be refused where they were not or the other way round: an
 /// index then reads its files again.
-pub const CHUNKER_VERSION: i16 = 3;
+pub const CHUNKER_VERSION: i16 = 4;
 
 /// One file, cut.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,15 @@
-//! One parse of a file: its definitions, the names it uses and imports, and how deep in the syntax each line begins.
-//! Hands these to `sections.rs` and `label.rs`. Never recurses, so that no nesting overflows the stack, and never
-//! parses longer than its bounds: whatever exceeds them is cut as plain text.
+//! What the syntax tree of a file tells: its definitions, the names it uses and imports, and how deep each line begins.
+//! Hands these to `sections.rs` and `label.rs`. Never recurses, so that no nesting overflows the stack; what exceeds the bounds
+//! of `bounded_parse.rs` is cut as plain text.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use quarry_codebase::UseRole;
-use rustix::time::{ClockId, Timespec, clock_gettime};
-use tree_sitter::{Node, ParseOptions, Parser, Tree};
+use tree_sitter::{Node, Tree};
 
+use super::bounded_parse::parse_within_bound;
 use super::definition_rules::{self, DefinitionRule};
+use super::item_macros;
 use super::language::{CodeSyntax, Language, Syntax};
 use super::lines::Lines;
 use super::name_uses::{NameKinds, role_by_text};
@@ -20,15 +21,6 @@ const MAX_NESTING: usize = 32;
 
 /// Deeper keys of a configuration are values.
 const MAX_SECTION_NESTING: usize = 2;
-
-/// The parser reports progress every hundred of its steps: ordinary sources cause a report per 30 to 200 bytes. This bound
-/// depends on the text alone, so every machine gives up on the same files.
-const BYTES_PER_REPORT: usize = 4;
-const REPORTS_AT_LEAST: usize = 20_000;
-
-/// A single step may read to the end of the file, which the bound above does not see; this one ends such a parse. Ordinary
-/// sources of the largest size allowed take a tenth of a second.
-const MAX_PARSE_SECS: i64 = 2;
 
 /// Mean length of a line above which parsing is a waste: lines are never cut.
 const LONG_LINE_BYTES: usize = 8 * 1024;
@@ -208,39 +200,11 @@ pub(super) fn parse(language: &'static Language, text: &str, lines: &Lines<'_>) 
         return None;
     }
     let grammar = syntax.grammar.get_or_init(|| Grammar::load(syntax, language.name()));
-    let tree = parse_within_bound(grammar, text)?;
+    let mut tree = parse_within_bound(&grammar.language, text, &[])?;
+    if language.name() == "rust" {
+        tree = item_macros::unwrap(&grammar.language, text, tree);
+    }
     Some(Reading::new(grammar, text, lines).read(&tree))
-}
-
-fn parse_within_bound(grammar: &Grammar, text: &str) -> Option<Tree> {
-    let mut parser = Parser::new();
-    parser.set_language(&grammar.language).ok()?;
-    let mut reports_left = (text.len() / BYTES_PER_REPORT).max(REPORTS_AT_LEAST);
-    let deadline = processor_time()
-        + Timespec {
-            tv_sec: MAX_PARSE_SECS,
-            tv_nsec: 0,
-        };
-    let mut on_progress = |_: &tree_sitter::ParseState| {
-        reports_left = reports_left.saturating_sub(1);
-        if reports_left == 0 || processor_time() > deadline {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    };
-    let options = ParseOptions::new().progress_callback(&mut on_progress);
-    let bytes = text.as_bytes();
-    parser.parse_with_options(
-        &mut |offset, _| bytes.get(offset..).unwrap_or_default(),
-        None,
-        Some(options),
-    )
-}
-
-/// Time this thread has computed, so that a busy machine does not give up earlier than an idle one.
-fn processor_time() -> Timespec {
-    clock_gettime(ClockId::ThreadCPUTime)
 }
 
 /// A definition around the current node.

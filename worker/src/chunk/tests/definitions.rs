@@ -69,3 +69,20 @@ fn every_kind_of_a_rule_is_a_kind_of_symbol() {
         assert!(kind.parse::<quarry_codebase::SymbolKind>().is_ok(), "{kind}");
     }
 }
+
+#[test]
+fn items_in_macros_that_are_wrapped_around_them_are_definitions() {
+    let text = "cfg_rt! {\n    /// Waits.\n    pub struct JoinHandle {\n        raw: u8,\n    }\n\n    cfg_unix! {\n        pub fn spawn() -> JoinHandle {}\n    }\n}\n\nimpl Pool {\n    cfg_io! {\n        fn take(&self) {}\n    }\n}\n\nbitflags! {\n    pub struct Flags: u8 {\n        const A = 1;\n    }\n}\n\nfn body() {\n    quote! { fn not_here() {} };\n}\n";
+    assert_eq!(
+        outline_lines("a.rs", text),
+        "struct JoinHandle 2-5\nfunction spawn 8-8\nimpl Pool 12-16\nmethod Pool::take 14-14\nfunction body 24-26\n"
+    );
+    assert_tiles("a.rs", text);
+    let used: Vec<String> = used("a.rs", text).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        used,
+        ["raw", "JoinHandle", "Pool", "bitflags", "Flags", "quote", "not_here"]
+    );
+    let broken = "cfg_rt! {\n    fn whole() {}\n}\n\nfn broken( {\n";
+    assert!(outline_lines("a.rs", broken).starts_with("function whole 2-2\n"));
+}
