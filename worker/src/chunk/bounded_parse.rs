@@ -15,6 +15,9 @@ const REPORTS_AT_LEAST: usize = 20_000;
 /// sources of the largest size allowed take a tenth of a second.
 const MAX_PARSE_SECS: i64 = 2;
 
+/// Reading the clock is a system call: at every report it would take a tenth of the parse.
+const REPORTS_PER_LOOK_AT_CLOCK: usize = 32;
+
 /// Parses these parts of the text as if there were nothing between them; the whole of it where there are none.
 pub(super) fn parse_within_bound(language: &Language, text: &str, parts: &[Range]) -> Option<Tree> {
     let mut parser = Parser::new();
@@ -28,7 +31,8 @@ pub(super) fn parse_within_bound(language: &Language, text: &str, parts: &[Range
         };
     let mut on_progress = |_: &tree_sitter::ParseState| {
         reports_left = reports_left.saturating_sub(1);
-        if reports_left == 0 || processor_time() > deadline {
+        let is_over = reports_left.is_multiple_of(REPORTS_PER_LOOK_AT_CLOCK) && processor_time() > deadline;
+        if reports_left == 0 || is_over {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
