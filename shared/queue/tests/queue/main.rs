@@ -10,6 +10,7 @@ mod following;
 mod interleavings;
 mod leases;
 mod limits;
+mod listing;
 mod model;
 mod plan;
 mod poison;
