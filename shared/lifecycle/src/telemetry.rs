@@ -24,8 +24,9 @@ impl Process {
     pub(crate) fn default_log_filter(self) -> &'static str {
         match self {
             Process::Command => "error",
-            // sqlx passes on every notice of the server ("relation already exists, skipping") as info.
-            Process::Service => "info,sqlx=error",
+            // sqlx passes on every notice of the server ("relation already exists, skipping") as info, and rmcp tells three
+            // times of every request over HTTP.
+            Process::Service => "info,sqlx=error,rmcp=warn",
         }
     }
 }
