@@ -6,6 +6,7 @@ mod changing_models;
 mod changing_models_at_work;
 mod checking;
 mod configuration;
+mod connecting;
 mod embedded;
 mod embedding_failures;
 mod entities;

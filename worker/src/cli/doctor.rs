@@ -42,7 +42,7 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
         .map(|_| "answers; its schema is up to date".to_owned());
     findings.push(Finding {
         what: "Postgres and registry",
-        outcome: opened.map_err(|error| anyhow::anyhow!("{error:#}")),
+        outcome: opened.map_err(|error| anyhow::anyhow!(output::reason(error))),
         advice: "start the server that QUARRY_DATABASE_URL names, or unset it for an embedded one; `quarry init` prepares it",
     });
     if let Ok(registry) = registry {
@@ -54,7 +54,7 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
         findings.push(Finding {
             what: "projects",
             outcome: projects(&registry).await,
-            advice: "`quarry index PATH` makes one",
+            advice: "`quarry project list` shows them; a database that is gone comes back from its backup only",
         });
         findings.push(Finding {
             what: "workers",
@@ -87,7 +87,7 @@ fn report(findings: &[Finding], connect: &str, as_json: bool) -> Result<()> {
             .map(|finding| match &finding.outcome {
                 Ok(found) => json!({ "what": finding.what, "ok": true, "found": found }),
                 Err(error) => {
-                    json!({ "what": finding.what, "ok": false, "error": format!("{error:#}"), "advice": finding.advice })
+                    json!({ "what": finding.what, "ok": false, "error": output::reason(error), "advice": finding.advice })
                 }
             })
             .collect();
@@ -97,7 +97,7 @@ fn report(findings: &[Finding], connect: &str, as_json: bool) -> Result<()> {
         match &finding.outcome {
             Ok(found) => output::line(format!("ok      {}: {found}", finding.what))?,
             Err(error) => {
-                output::line(format!("FAILED  {}: {error:#}", finding.what))?;
+                output::line(format!("FAILED  {}: {}", finding.what, output::reason(error)))?;
                 output::line(format!("        {}", finding.advice))?;
             }
         }
@@ -117,7 +117,7 @@ async fn projects(registry: &Registry) -> Result<String> {
     let projects = registry.projects().await?;
     let names: Vec<&str> = projects.iter().map(|project| project.name.as_str()).collect();
     if names.is_empty() {
-        bail!("there are none yet");
+        return Ok("none yet; `quarry index PATH` makes one".to_owned());
     }
     for project in &projects {
         registry

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use quarry_lifecycle::{Key, Source};
-use serde_json::json;
 
 use super::mcp_clients::{Client, Scope, Server};
 use super::output;
@@ -34,7 +33,7 @@ pub(super) struct Arguments {
     /// Write without asking
     #[arg(long)]
     yes: bool,
-    /// Only show what would be written
+    /// Only show the file as it would be written
     #[arg(long)]
     print: bool,
 }
@@ -55,17 +54,18 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
     };
-    let shown = serde_json::to_string_pretty(&json!({ &arguments.name: &entry })).context("show the entry")?;
+    let shown = arguments.client.with_entry(None, &arguments.name, entry.clone())?;
     let after = arguments
         .client
         .with_entry(before.as_deref(), &arguments.name, entry)
-        .with_context(|| format!("enter this into {}:\n{shown}\n", file.display()))?;
+        .with_context(|| format!("enter this into {}:\n{shown}", file.display()))?;
+    if arguments.print {
+        output::notice(format!("{}: {} would hold", arguments.client.title(), file.display()));
+        return output::line(after.trim_end());
+    }
     let done = if before.is_some() { "into" } else { "into the new file" };
     output::line(format!("{}: {done} {}", arguments.client.title(), file.display()))?;
-    output::line(&shown)?;
-    if arguments.print {
-        return Ok(());
-    }
+    output::line(shown.trim_end())?;
     if before.as_deref() == Some(after.as_str()) {
         return output::line("it is there already");
     }

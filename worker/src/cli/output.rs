@@ -49,7 +49,7 @@ pub(super) fn error(error: &anyhow::Error) {
 }
 
 /// The whole chain in one line. Some libraries repeat the cause in their own message: it is said once.
-fn reason(error: &anyhow::Error) -> String {
+pub(super) fn reason(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.ends_with(&cause) {
