@@ -92,6 +92,7 @@ impl From<CodebaseError> for ToolError {
     fn from(error: CodebaseError) -> ToolError {
         let hint = match &error {
             CodebaseError::Database(_) => Some(POSTGRES_HINT),
+            CodebaseError::NotFound { what: "chunk", .. } => Some("the index went on since: search again"),
             CodebaseError::NotFound { what: "file", .. } => Some("search_code finds paths too"),
             CodebaseError::NotFound { what: "repository", .. } => Some("list_projects shows what is indexed"),
             _ => None,

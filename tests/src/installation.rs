@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use crate::endpoint::FakeEndpoint;
 use crate::finished::Finished;
+use crate::mcp_client::McpSession;
 use crate::process::Running;
 use crate::sql_session::SqlSession;
 
@@ -106,6 +107,13 @@ impl Installation {
     /// Starts a command.
     pub fn start<T: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = T>) -> Running {
         Running::start(self.command(arguments))
+    }
+
+    /// A session with `quarry mcp`, begun in `directory`.
+    pub async fn mcp(&self, directory: &Path, flags: &[&str]) -> McpSession {
+        let mut command = self.command([&["mcp"], flags].concat());
+        command.current_dir(directory);
+        McpSession::start(command).await
     }
 
     /// Indexes `path` into `project` and waits for it; the report.

@@ -4,14 +4,18 @@ use quarry_codebase::{NameMatch, SymbolDefinition, SymbolKind, SymbolRequest, Sy
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cursor::Question;
 use super::repository_named::repository_named;
-use super::search_code::Index;
+use super::search_code::{BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, Index};
 use crate::call::Call;
 use crate::plain_schema::plain;
 use crate::snippet::visible;
 use crate::tool_error::ToolError;
 
 const DEFAULT_LIMIT: u32 = 10;
+
+/// What stands around the entries: project, freshness, cursor, note.
+const BYTES_AROUND: usize = 500;
 
 /// A head or a line beyond this is cut: the place is what counts.
 const MOST_CHARACTERS: usize = 160;
@@ -30,9 +34,11 @@ pub(crate) struct FindSymbol {
     path_glob: Option<String>,
     /// As rust.
     language: Option<String>,
-    /// Definitions, and as many uses; default 10.
+    /// Of each; default 10.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
+    /// A next_cursor.
+    cursor: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -42,6 +48,8 @@ pub(crate) struct FoundSymbol {
     definitions: Vec<FoundDefinition>,
     uses: Vec<FoundUse>,
     index: Index,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
     /// What was left out, or how the name was found when nothing is called exactly so.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -75,6 +83,8 @@ struct FoundUse {
 }
 
 pub(crate) async fn find_symbol(call: &Call<'_>, arguments: FindSymbol) -> Result<FoundSymbol, ToolError> {
+    let question = question(&arguments);
+    let [offset, uses_offset] = question.shown_before(arguments.cursor.as_deref())?;
     let kind = match &arguments.kind {
         Some(kind) => Some(
             kind.parse::<SymbolKind>()
@@ -94,7 +104,9 @@ pub(crate) async fn find_symbol(call: &Call<'_>, arguments: FindSymbol) -> Resul
         path_glob: arguments.path_glob,
         language: arguments.language,
         limit,
+        offset,
         uses_limit: limit,
+        uses_offset,
         ..SymbolRequest::new(arguments.name)
     };
     let outcome = quarry_codebase::find_symbol(&database, &request).await?;
@@ -112,23 +124,6 @@ pub(crate) async fn find_symbol(call: &Call<'_>, arguments: FindSymbol) -> Resul
         NameMatch::Words => notes.push("nothing is called exactly so: these hold its words".to_owned()),
         NameMatch::Close => notes.push("nothing is called exactly so: these come close".to_owned()),
     }
-    let left_out = |total: usize, shown: usize, of: &str, more: bool| {
-        let at_least = if more { "at least " } else { "" };
-        (total > shown || more)
-            .then(|| format!("{shown} of {at_least}{total} {of}: raise limit or narrow with path_glob"))
-    };
-    notes.extend(left_out(
-        outcome.definitions_total,
-        outcome.definitions.len(),
-        "definitions",
-        false,
-    ));
-    notes.extend(left_out(
-        outcome.uses_total,
-        outcome.uses.len(),
-        "uses",
-        outcome.uses_are_more,
-    ));
     let roots = outcome.definitions.iter().map(|found| found.repository_id);
     let mut roots: Vec<_> = roots
         .chain(outcome.uses.iter().map(|found| found.repository_id))
@@ -136,16 +131,70 @@ pub(crate) async fn find_symbol(call: &Call<'_>, arguments: FindSymbol) -> Resul
     roots.sort_unstable();
     roots.dedup();
     let several = roots.len() > 1;
+    let mut room = DEFAULT_MAX_TOKENS as usize * BYTES_PER_TOKEN - BYTES_AROUND;
+    let definitions = outcome.definitions.iter().map(|found| definition(found, several));
+    let definitions = fitting(definitions, &mut room, true);
+    let uses = outcome.uses.iter().map(|found| use_of(found, several));
+    let uses = fitting(uses, &mut room, definitions.is_empty());
+    let seen = [offset + count(&definitions), uses_offset + count(&uses)];
+    let totals = [outcome.definitions_total, outcome.uses_total];
+    notes.extend(left_out(offset, seen[0], totals[0], "definitions", false));
+    notes.extend(left_out(uses_offset, seen[1], totals[1], "uses", outcome.uses_are_more));
+    let is_whole = (0..2).all(|list| seen[list] as usize >= totals[list]);
+    if !is_whole {
+        notes.push("next_cursor goes on; path_glob, language or kind narrow".to_owned());
+    }
     Ok(FoundSymbol {
         project: project.name.as_str().to_owned(),
-        definitions: outcome
-            .definitions
-            .iter()
-            .map(|found| definition(found, several))
-            .collect(),
-        uses: outcome.uses.iter().map(|found| use_of(found, several)).collect(),
+        definitions,
+        uses,
         index: freshness.into(),
+        next_cursor: (!is_whole).then(|| question.cursor(seen)),
         note: (!notes.is_empty()).then(|| notes.join("; ")),
+    })
+}
+
+fn question(arguments: &FindSymbol) -> Question {
+    let FindSymbol {
+        name,
+        kind,
+        project,
+        repository,
+        path_glob,
+        language,
+        ..
+    } = arguments;
+    Question::new("find_symbol", &(name, kind, project, repository, path_glob, language))
+}
+
+/// As many entries as there is room for, one in any case if the answer would have nothing else.
+fn fitting<T: Serialize>(entries: impl Iterator<Item = T>, room: &mut usize, at_least_one: bool) -> Vec<T> {
+    let mut shown = Vec::new();
+    for entry in entries {
+        let bytes = serde_json::to_string(&entry).map_or(0, |json| json.len() + 1);
+        if bytes > *room && !(at_least_one && shown.is_empty()) {
+            *room = 0;
+            break;
+        }
+        *room = room.saturating_sub(bytes);
+        shown.push(entry);
+    }
+    shown
+}
+
+fn count<T>(shown: &[T]) -> u32 {
+    u32::try_from(shown.len()).expect("an answer has at most 100 of each")
+}
+
+/// Which of a list are shown, unless all of it is.
+fn left_out(before: u32, seen: u32, total: usize, of: &str, are_more: bool) -> Option<String> {
+    if before == 0 && seen as usize == total && !are_more {
+        return None;
+    }
+    let at_least = if are_more { "at least " } else { "" };
+    Some(match seen - before {
+        0 => format!("none of {at_least}{total} {of}"),
+        _ => format!("{} to {seen} of {at_least}{total} {of}", before + 1),
     })
 }
 

@@ -32,12 +32,12 @@ pub(crate) struct GetCode {
     /// A hit's ref; or give path.
     #[serde(rename = "ref")]
     reference: Option<String>,
-    /// Path relative to the repository.
+    /// Relative to the repository.
     path: Option<String>,
-    /// First line, from 1; default: the whole file.
+    /// From 1; default: the whole file.
     #[schemars(range(min = 1))]
     start_line: Option<u32>,
-    /// Last line, inclusive.
+    /// Inclusive.
     #[schemars(range(min = 1))]
     end_line: Option<u32>,
     /// Lines before and after.

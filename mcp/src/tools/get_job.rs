@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct GetJob {
     /// What index_repository returned.
     job_id: String,
-    /// Seconds to wait for the end.
+    /// Seconds to wait.
     #[schemars(range(min = 0, max = 30))]
     wait_s: Option<u32>,
 }

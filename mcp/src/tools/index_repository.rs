@@ -32,7 +32,7 @@ pub(crate) struct IndexRepository {
     project: Option<String>,
     /// full indexes every file again; default incremental.
     mode: Option<Mode>,
-    /// Seconds to wait for the end.
+    /// Seconds to wait.
     #[schemars(range(min = 0, max = 30))]
     wait_s: Option<u32>,
 }

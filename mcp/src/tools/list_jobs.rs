@@ -26,7 +26,7 @@ pub(crate) struct ListJobs {
     /// Default 20.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
-    /// next_cursor of the answer to continue.
+    /// A next_cursor.
     cursor: Option<String>,
 }
 

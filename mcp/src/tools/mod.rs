@@ -21,6 +21,7 @@ mod update_project;
 
 pub(crate) mod entities;
 
+mod cursor;
 mod repository_named;
 
 pub(crate) use cancel_job::{CancelJob, cancel_job};

@@ -19,7 +19,7 @@ pub(crate) struct RemoveRepository {
     /// The same once more.
     confirm: String,
     project: Option<String>,
-    /// Seconds to wait for the end.
+    /// Seconds to wait.
     #[schemars(range(min = 0, max = 30))]
     wait_s: Option<u32>,
 }

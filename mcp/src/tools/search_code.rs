@@ -8,6 +8,7 @@ use quarry_codebase::{Degraded, Freshness, SearchMode, SearchRequest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cursor::Question;
 use super::fit_hits::{Detail, FoundCode, fit};
 use super::get_job::LONGEST_WAIT_S;
 use super::repository_named::repository_named;
@@ -48,7 +49,7 @@ pub(crate) struct SearchCode {
     /// Default 10.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
-    /// next_cursor of the answer to continue.
+    /// A next_cursor.
     cursor: Option<String>,
     /// Default hybrid.
     mode: Option<Mode>,
@@ -135,8 +136,8 @@ impl From<Freshness> for Index {
 }
 
 pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Result<SearchResults, ToolError> {
-    let asked = fingerprint(&arguments);
-    let offset = offset_of(arguments.cursor.as_deref(), &asked)?;
+    let question = question(&arguments);
+    let [offset] = question.shown_before(arguments.cursor.as_deref())?;
     let detailed = arguments.response_format == Some(ResponseFormat::Detailed);
     let (project, database) = call.project(arguments.project.as_deref()).await?;
     let repository = match &arguments.repository {
@@ -205,15 +206,14 @@ pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Resul
     let shown = u32::try_from(hits.len()).expect("an answer has at most 100 hits");
     Ok(SearchResults {
         project: project.name.as_str().to_owned(),
-        next_cursor: (outcome.more || hits.len() < found).then(|| format!("o{}.{asked}", offset + shown)),
+        next_cursor: (outcome.more || hits.len() < found).then(|| question.cursor([offset + shown])),
         hits,
         index: freshness.into(),
         note: (!notes.is_empty()).then(|| notes.join("; ")),
     })
 }
 
-/// What a cursor belongs to: with another question or filter it would skip what was never shown.
-fn fingerprint(arguments: &SearchCode) -> String {
+fn question(arguments: &SearchCode) -> Question {
     let SearchCode {
         query,
         project,
@@ -224,27 +224,8 @@ fn fingerprint(arguments: &SearchCode) -> String {
         mode,
         ..
     } = arguments;
-    let asked = format!(
-        "{:?}",
-        (query, project, repository, path_glob, language, file_type, mode)
-    );
-    blake3::hash(asked.as_bytes()).to_hex()[..8].to_owned()
-}
-
-fn offset_of(cursor: Option<&str>, asked: &str) -> Result<u32, ToolError> {
-    let Some(cursor) = cursor else { return Ok(0) };
-    let parts = cursor.strip_prefix('o').and_then(|rest| rest.split_once('.'));
-    let Some((offset, of)) = parts.and_then(|(digits, of)| Some((digits.parse().ok()?, of))) else {
-        return Err(ToolError::new(
-            "this cursor is not one of search_code's: leave it out to start again",
-        ));
-    };
-    if of != asked {
-        return Err(ToolError::new(
-            "this cursor belongs to another search: repeat query and filters as they were, or leave it out to start again",
-        ));
-    }
-    Ok(offset)
+    let asked = (query, project, repository, path_glob, language, file_type, mode);
+    Question::new("search_code", &asked)
 }
 
 /// Enough to find a commit by.

@@ -4,6 +4,7 @@ use quarry_codebase::{SimilarRequest, SimilarTo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cursor::Question;
 use super::fit_hits::{Detail, FoundCode, fit, parse_reference};
 use super::search_code::{BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS};
 use crate::call::Call;
@@ -29,6 +30,8 @@ pub(crate) struct SimilarCode {
     /// Default 5.
     #[schemars(range(min = 1, max = 50))]
     limit: Option<u32>,
+    /// A next_cursor.
+    cursor: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -37,6 +40,8 @@ pub(crate) struct SimilarHits {
     project: String,
     hits: Vec<FoundCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
 
@@ -44,6 +49,8 @@ pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Res
     if arguments.reference.is_some() == arguments.snippet.is_some() {
         return Err(ToolError::new("give either ref (from search_code) or snippet"));
     }
+    let question = question(&arguments);
+    let [offset] = question.shown_before(arguments.cursor.as_deref())?;
     let (project, database) = call.project(arguments.project.as_deref()).await?;
     let mut notes = Vec::new();
     let (to, query_vector) = match arguments.reference {
@@ -65,6 +72,7 @@ pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Res
         path_glob: arguments.path_glob,
         language: arguments.language,
         limit: arguments.limit.unwrap_or(5),
+        offset,
         ..SimilarRequest::new(to)
     };
     let outcome = quarry_codebase::similar(&database, &request).await?;
@@ -74,16 +82,27 @@ pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Res
     if outcome.hits.is_empty() {
         notes.push("nothing in the index is like it".to_owned());
     }
+    let found = outcome.hits.len();
     let changed = changed_files(call.backend, &database, &outcome.hits).await?;
+    let budget = DEFAULT_MAX_TOKENS as usize * BYTES_PER_TOKEN;
+    let hits = fit(outcome.hits, &changed, &[], budget, Detail::Short);
+    let shown = u32::try_from(hits.len()).expect("an answer has at most 50 hits");
     Ok(SimilarHits {
         project: project.name.as_str().to_owned(),
-        hits: fit(
-            outcome.hits,
-            &changed,
-            &[],
-            DEFAULT_MAX_TOKENS as usize * BYTES_PER_TOKEN,
-            Detail::Short,
-        ),
+        next_cursor: (outcome.more || hits.len() < found).then(|| question.cursor([offset + shown])),
+        hits,
         note: (!notes.is_empty()).then(|| notes.join("; ")),
     })
+}
+
+fn question(arguments: &SimilarCode) -> Question {
+    let SimilarCode {
+        reference,
+        snippet,
+        project,
+        path_glob,
+        language,
+        ..
+    } = arguments;
+    Question::new("similar_code", &(reference, snippet, project, path_glob, language))
 }

@@ -35,7 +35,7 @@ impl Server {
     }
 
     #[tool(
-        description = "The indexed text of a hit (by ref) or of lines of a file (by path), and whether the file on disk differs by now.",
+        description = "Indexed text of a hit (by ref) or of lines of a file (by path), and whether the file on disk differs.",
         annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn get_code(
@@ -59,7 +59,7 @@ impl Server {
     }
 
     #[tool(
-        description = "Where a name is defined, then where it is used. Exact, by beginning (claim*), or close to it.",
+        description = "Where a name is defined, then where it is used: exact, by beginning (claim*) or close.",
         annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn find_symbol(
@@ -71,7 +71,7 @@ impl Server {
     }
 
     #[tool(
-        description = "Code like a hit (by its ref) or like a snippet: copies, variants, the place a pattern comes from.",
+        description = "Code like a hit (by ref) or a snippet: copies, variants, the origin of a pattern.",
         annotations(read_only_hint = true, open_world_hint = false)
     )]
     async fn similar_code(

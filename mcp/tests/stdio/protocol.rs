@@ -108,7 +108,7 @@ fn arguments_that_a_tool_does_not_take_are_refused_by_name() {
         (
             "search_code",
             json!({ "query": "a", "cursor": "o10.00000000" }),
-            "belongs to another search",
+            "belongs to another question",
         ),
         ("similar_code", json!({ "ref": "a", "snippet": "b" }), "either ref"),
         ("list_jobs", json!({ "cursor": "x" }), "not one of list_jobs'"),

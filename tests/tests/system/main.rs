@@ -19,6 +19,7 @@ mod indexing;
 mod kill_storm;
 mod managing;
 mod many_workers;
+mod mcp_answers;
 mod naming;
 mod operating;
 mod refusals;

@@ -84,6 +84,7 @@ async fn find_in(connection: &mut PgConnection, request: &SymbolRequest) -> Resu
         definitions = merge_copies(definitions);
     }
     let definitions_total = definitions.len();
+    definitions.drain(..definitions_total.min(request.offset as usize));
     definitions.truncate(request.limit as usize);
     Ok(SymbolOutcome {
         matched,
@@ -129,7 +130,8 @@ impl Scope<'_> {
     }
 
     async fn uses(&self, connection: &mut PgConnection, name: &str) -> Result<Uses, CodebaseError> {
-        let (allowed, limit) = (self.allowed.as_ref(), self.request.uses_limit as usize);
-        find_uses(connection, &self.snapshot, allowed, name, limit, self.merges_copies).await
+        let (skipped, limit) = (self.request.uses_offset as usize, self.request.uses_limit as usize);
+        let (allowed, shown) = (self.allowed.as_ref(), skipped..skipped + limit);
+        find_uses(connection, &self.snapshot, allowed, name, shown, self.merges_copies).await
     }
 }

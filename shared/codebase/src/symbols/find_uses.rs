@@ -1,6 +1,8 @@
 //! Where a name is used: chunks by their words, lines by what the parse of each chunk noted.
 //! Hands find.rs uses in their order. Never resolves a name: another thing of the same name is a use, too.
 
+use std::ops::Range;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::PgConnection;
 
@@ -24,20 +26,20 @@ const MOST_LINE_BYTES: usize = 200;
 /// Uses of a name.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
-    /// The first of them.
+    /// Those that were asked for.
     pub(crate) shown: Vec<SymbolUse>,
     pub(crate) total: usize,
     /// There are chunks that were not looked at.
     pub(crate) are_more: bool,
 }
 
-/// Finds the uses of exactly this name and shows `limit` of them.
+/// Finds the uses of exactly this name and shows a part of them.
 pub(crate) async fn find_uses(
     connection: &mut PgConnection,
     snapshot: &LexicalSnapshot,
     allowed: Option<&FxHashSet<i64>>,
     name: &str,
-    limit: usize,
+    shown: Range<usize>,
     merges_copies: bool,
 ) -> Result<Uses, CodebaseError> {
     let mut terms = Vec::new();
@@ -101,7 +103,8 @@ pub(crate) async fn find_uses(
         });
     }
     uses.total = found.len();
-    found.truncate(limit);
+    found.truncate(shown.end);
+    found.drain(..found.len().min(shown.start));
     name_enclosing(connection, &mut found).await?;
     uses.shown = found.into_iter().map(|(_, found)| found).collect();
     Ok(uses)

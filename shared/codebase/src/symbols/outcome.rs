@@ -13,11 +13,11 @@ pub struct SymbolOutcome {
     pub matched: NameMatch,
     /// Best first: code before its tests and copies, then by path.
     pub definitions: Vec<SymbolDefinition>,
-    /// How many definitions there are, these included.
+    /// How many definitions there are, these and those that were skipped included.
     pub definitions_total: usize,
     /// Uses of the asked name, or of the name that it was taken for; code before its tests, then by path and line.
     pub uses: Vec<SymbolUse>,
-    /// How many uses were found, these included.
+    /// How many uses were found, these and those that were skipped included.
     pub uses_total: usize,
     /// The name is so common that not all of its uses were looked at.
     pub uses_are_more: bool,

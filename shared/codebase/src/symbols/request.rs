@@ -25,8 +25,12 @@ pub struct SymbolRequest {
     pub language: Option<String>,
     /// How many definitions to return, 0 to 100.
     pub limit: u32,
+    /// How many definitions to skip.
+    pub offset: u32,
     /// How many uses to return, 0 to 100.
     pub uses_limit: u32,
+    /// How many uses to skip.
+    pub uses_offset: u32,
 }
 
 impl SymbolRequest {
@@ -39,7 +43,9 @@ impl SymbolRequest {
             path_glob: None,
             language: None,
             limit: 20,
+            offset: 0,
             uses_limit: 20,
+            uses_offset: 0,
         }
     }
 

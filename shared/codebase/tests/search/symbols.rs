@@ -142,6 +142,19 @@ async fn kind_path_and_language_filter_and_limits_count_the_rest() {
     let few = ask_with(&project, few).await;
     assert_eq!((few.definitions.len(), few.definitions_total), (1, 2));
     assert_eq!((few.uses.len(), few.uses_total, few.uses_are_more), (1, 2, false));
+    let after = |count| SymbolRequest {
+        limit: 1,
+        offset: count,
+        uses_limit: 1,
+        uses_offset: count,
+        ..SymbolRequest::new("claim_job")
+    };
+    let second = ask_with(&project, after(1)).await;
+    assert_eq!(defined(&second), at(&[("vendor/queue/claim.rs", 1)]));
+    assert_eq!(used(&second), at(&[("queue/tests/claim.rs", 3)]));
+    let beyond = ask_with(&project, after(9)).await;
+    assert_eq!((beyond.definitions.len(), beyond.definitions_total), (0, 2));
+    assert_eq!((beyond.uses.len(), beyond.uses_total), (0, 2));
 }
 
 #[tokio::test]
