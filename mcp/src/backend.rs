@@ -2,23 +2,24 @@
 //! needs them and asked for anew by every call, so a server or endpoint that comes back is found without a restart.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use quarry_codebase::{Freshness, Pending};
 use quarry_embedding::EmbeddingSource;
 use quarry_lifecycle::Config;
-use quarry_registry::{PgPool, Project, Registry, RegistryOptions};
-use tokio::sync::Mutex;
+use quarry_registry::{PgPool, Project, Registry, RegistryOptions, reach};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use crate::Options;
 use crate::access::Access;
+use crate::postgres_watch::{PostgresWatch, Seen};
 use crate::tool_error::ToolError;
 use crate::worker_process::WorkerProcess;
 
 /// A restarting Postgres takes connections again within two seconds; what lasts longer is told to the caller.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// A query is embedded in milliseconds and the built-in model starts in less than a second; then words have to do.
 const EMBED_WITHIN: Duration = Duration::from_secs(4);
@@ -32,6 +33,8 @@ pub(crate) struct Backend {
     pub(crate) worker: WorkerProcess,
     embedding: EmbeddingSource,
     opened: Mutex<Option<Opened>>,
+    postgres: PostgresWatch,
+    turns: Semaphore,
 }
 
 struct Opened {
@@ -42,17 +45,35 @@ struct Opened {
 impl Backend {
     pub(crate) fn new(config: Config, options: Options) -> Backend {
         let embedding = EmbeddingSource::from_config(&config, options.program.clone());
+        let at_once = config.project_pool().max_connections.max(1) as usize;
         Backend {
             config,
             options,
             worker: WorkerProcess::default(),
             embedding,
             opened: Mutex::default(),
+            postgres: PostgresWatch::default(),
+            turns: Semaphore::new(at_once),
         }
     }
 
-    /// The registry, opened when this is the first call or when the embedded Postgres runs elsewhere than before.
+    /// The registry, on a server that answers, or a moment ago did.
     pub(crate) async fn registry(&self) -> Result<Registry> {
+        let seen = self.postgres.seen(Instant::now());
+        if seen == Seen::Answering
+            && let Some(open) = self.opened.lock().await.as_ref()
+        {
+            return Ok(open.registry.clone());
+        }
+        let reached = self.reached(seen).await;
+        match &reached {
+            Ok(_) => self.postgres.note_answer(Instant::now()),
+            Err(_) => self.postgres.note_silence(),
+        }
+        reached
+    }
+
+    async fn reached(&self, seen: Seen) -> Result<Registry> {
         let url = match self.config.database_url() {
             Some(url) => url.to_owned(),
             None => {
@@ -62,6 +83,19 @@ impl Backend {
                     .url
             }
         };
+        if seen == Seen::Away {
+            reach(&url, CONNECT_WITHIN).await?;
+        }
+        let registry = self.opened(&url).await?;
+        // Waits out a restart. A pool that is only busy has nothing to say against the server.
+        if registry.pool().acquire().await.is_err() {
+            reach(&url, CONNECT_WITHIN).await?;
+        }
+        Ok(registry)
+    }
+
+    /// The registry at this address, opened when this is the first call or the embedded Postgres runs elsewhere than before.
+    async fn opened(&self, url: &str) -> Result<Registry> {
         let mut opened = self.opened.lock().await;
         if let Some(open) = opened.as_ref().filter(|open| open.url == url) {
             return Ok(open.registry.clone());
@@ -72,12 +106,23 @@ impl Backend {
             acquire_timeout: CONNECT_WITHIN,
             ..RegistryOptions::from_config(&self.config, name)
         };
-        let registry = Registry::open(&url, options).await?;
+        // Those that waited here for somebody who did not find it need not find that out one after the other.
+        if self.postgres.seen(Instant::now()) == Seen::Away {
+            reach(url, CONNECT_WITHIN).await?;
+        }
+        let registry = Registry::open(url, options).await;
+        let registry = registry.inspect_err(|_| self.postgres.note_silence())?;
         *opened = Some(Opened {
-            url,
+            url: url.to_owned(),
             registry: registry.clone(),
         });
         Ok(registry)
+    }
+
+    /// A search's turn, first come, first served: as many at once as there are connections to a project. The wait for a
+    /// turn is bounded by the call's deadline, that for a connection by how long a silent Postgres is given.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("the semaphore is never closed")
     }
 
     pub(crate) fn embedding(&self) -> &EmbeddingSource {

@@ -24,6 +24,7 @@ mod backend;
 mod changed_on_disk;
 mod freshen;
 mod on_disk;
+mod postgres_watch;
 mod worker_process;
 
 mod snippet;

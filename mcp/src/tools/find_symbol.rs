@@ -97,6 +97,7 @@ pub(crate) async fn find_symbol(call: &Call<'_>, arguments: FindSymbol) -> Resul
         Some(named) => Some(repository_named(&database, named).await?),
         None => None,
     };
+    let _turn = call.backend.turn().await;
     let limit = arguments.limit.unwrap_or(DEFAULT_LIMIT);
     let request = SymbolRequest {
         kind,

@@ -158,6 +158,7 @@ pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Resul
         let stale = freshen(call, &project, &repositories, limit).await?;
         notes.extend(stale.iter().map(|reason| visible(reason)));
     }
+    let _turn = call.backend.turn().await;
     let words = telling_words(&arguments.query);
     let mut request = SearchRequest {
         repository_ids: repository.into_iter().collect(),

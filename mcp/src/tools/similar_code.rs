@@ -52,6 +52,7 @@ pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Res
     let question = question(&arguments);
     let [offset] = question.shown_before(arguments.cursor.as_deref())?;
     let (project, database) = call.project(arguments.project.as_deref()).await?;
+    let _turn = call.backend.turn().await;
     let mut notes = Vec::new();
     let (to, query_vector) = match arguments.reference {
         Some(reference) => {

@@ -19,6 +19,7 @@ mod connection_budget;
 mod connection_check;
 mod pin_embedding;
 mod pools;
+mod reach;
 
 mod client_target;
 mod git_policy;
@@ -38,6 +39,7 @@ pub use names::{ProjectName, ProjectNameError};
 pub use open::{Registry, RegistryOptions};
 pub use pin_embedding::MAX_DIMENSIONS;
 pub use projects::{PinnedEmbedding, Project, ProjectId, ProjectState};
+pub use reach::reach;
 pub use reconcile::Reconciled;
 pub use tokens::{NewToken, Token, TokenScope};
 pub use tool_writes::{ToolWrite, ToolWriteEntry, WriteOutcome};

@@ -17,6 +17,7 @@ use crate::identifiers::{Identifier, bound_sessions, create_empty_database, revo
 use crate::initialize::create_registry_sql;
 use crate::migrations::{Schema, Standing};
 use crate::pools::ProjectPools;
+use crate::reach::why_not;
 
 /// Name of the registry's database when the URL names none.
 const DEFAULT_DATABASE: &str = "mcp_registry";
@@ -234,17 +235,16 @@ async fn connect(server: &PgConnectOptions, options: &RegistryOptions) -> Result
         .after_release(|connection, _| Box::pin(answers(connection)))
         .connect_with(server.clone());
     let mut connecting = std::pin::pin!(connecting);
-    if let Ok(connected) = tokio::time::timeout(REFUSED_PATIENCE, &mut connecting).await {
-        return connected;
-    }
-    // A pool keeps to itself why it cannot connect; a single connection tells.
-    if let Err(error) = server.connect().await
-        && is_refused(&error)
-    {
-        return Err(error);
-    }
-    match connecting.await {
-        Err(sqlx::Error::PoolTimedOut) => Err(server.connect().await.err().unwrap_or(sqlx::Error::PoolTimedOut)),
+    let patience = options.acquire_timeout;
+    let connected = match tokio::time::timeout(REFUSED_PATIENCE, &mut connecting).await {
+        Ok(connected) => connected,
+        Err(_) => match why_not(server, patience).await {
+            Some(error) if is_refused(&error) => return Err(error),
+            _ => connecting.await,
+        },
+    };
+    match connected {
+        Err(sqlx::Error::PoolTimedOut) => Err(why_not(server, patience).await.unwrap_or(sqlx::Error::PoolTimedOut)),
         connected => connected,
     }
 }
@@ -345,7 +345,7 @@ fn is_concurrent_update(error: &sqlx::Error) -> bool {
     has_code(error, sqlstate::INTERNAL_ERROR) || has_code(error, sqlstate::UNIQUE_VIOLATION)
 }
 
-fn connect_error(server: &PgConnectOptions, database: &Identifier, source: sqlx::Error) -> RegistryError {
+pub(crate) fn connect_error(server: &PgConnectOptions, database: &Identifier, source: sqlx::Error) -> RegistryError {
     RegistryError::Connect {
         database: format!("{} at {}:{}", database.as_str(), server.get_host(), server.get_port()),
         source,

@@ -20,6 +20,7 @@ mod kill_storm;
 mod managing;
 mod many_workers;
 mod mcp_answers;
+mod mcp_serving;
 mod naming;
 mod operating;
 mod refusals;
