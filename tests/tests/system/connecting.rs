@@ -116,7 +116,10 @@ async fn install_shows_what_it_writes_before_it_writes_it() {
     assert!(asked.stderr.contains("add --yes to write it"), "{asked}");
     assert!(!file.exists());
 
-    let printed = install(&quarry, &tree, &["--print"]).await.json();
+    let printed = install(&quarry, &tree, &["--print"]).await.succeeded();
+    let lines = "{\n  \"mcpServers\": {\n    \"quarry\": {\n      \"args\": [\n        \"mcp\"\n      ],\n";
+    assert!(printed.stdout.starts_with(lines), "{printed}");
+    let printed = printed.json();
     let entry = json!({ "type": "stdio", "command": "quarry", "args": ["mcp"] });
     assert_eq!(
         printed,

@@ -105,18 +105,27 @@ impl Client {
             Some(servers) => serde_json::from_str(servers.get())
                 .with_context(|| format!("its `{key}` is not an object: add the entry yourself"))?,
         };
-        servers.insert(name.to_owned(), pretty(&entry, 2)?);
-        document.insert(key.to_owned(), pretty(&servers, 1)?);
+        servers.insert(name.to_owned(), pretty(&entry)?);
+        document.insert(key.to_owned(), joined(&servers)?);
         let mut text = serde_json::to_string_pretty(&document).context("write the document")?;
         text.push('\n');
         Ok(text)
     }
 }
 
-/// A value for a place `depth` objects below the top.
-fn pretty(value: &impl serde::Serialize, depth: usize) -> Result<Box<RawValue>> {
-    let text = serde_json::to_string_pretty(value).context("write the entry")?;
-    RawValue::from_string(text.replace('\n', &format!("\n{}", "  ".repeat(depth)))).context("write the entry")
+/// An entry for its place two objects below the top.
+fn pretty(entry: &Value) -> Result<Box<RawValue>> {
+    let text = serde_json::to_string_pretty(entry).context("write the entry")?;
+    RawValue::from_string(text.replace('\n', "\n    ")).context("write the entry")
+}
+
+/// The servers for their place one object below the top, the lines of each as they are.
+fn joined(servers: &AsWritten) -> Result<Box<RawValue>> {
+    let lines = servers
+        .iter()
+        .map(|(name, entry)| format!("    {}: {}", json!(name), entry.get()));
+    let lines: Vec<String> = lines.collect();
+    RawValue::from_string(format!("{{\n{}\n  }}", lines.join(",\n"))).context("write the entry")
 }
 
 /// How a client reaches the server.
@@ -161,6 +170,22 @@ mod tests {
         );
         let again = Client::ClaudeCode.with_entry(Some(&after), "quarry", entry).unwrap();
         assert_eq!(again, after);
+    }
+
+    #[test]
+    fn a_document_reads_as_if_somebody_had_written_it() {
+        let entry = Client::ClaudeCode.entry(&command());
+        let document = Client::ClaudeCode.with_entry(None, "quarry", entry.clone()).unwrap();
+        let read: Value = serde_json::from_str(&document).unwrap();
+        assert_eq!(document, format!("{}\n", serde_json::to_string_pretty(&read).unwrap()));
+        let two = Client::ClaudeCode.with_entry(Some(&document), "other", entry).unwrap();
+        let read: Value = serde_json::from_str(&two).unwrap();
+        assert_eq!(
+            two.lines().count(),
+            serde_json::to_string_pretty(&read).unwrap().lines().count()
+        );
+        let first = document.trim_end().trim_end_matches(['}', '\n', ' ']);
+        assert!(two.starts_with(first), "what was there keeps its lines: {two}");
     }
 
     #[test]
