@@ -9,10 +9,13 @@ use crate::error::{WorkflowError, doing};
 use crate::query_fields::is_partitioned;
 
 /// From so many entities on the seed's scaling table wants partitions.
-pub(crate) const PARTITION_FROM: i64 = 200_000;
+const PARTITION_FROM: i64 = 200_000;
 
 /// From so many on it warns.
-pub(crate) const WARN_FROM: i64 = 50_000;
+const WARN_FROM: i64 = 50_000;
+
+/// Entities that are moved into partitions in a second or less.
+const MOVED_PER_SECOND: i64 = 20_000;
 
 /// How the entities are laid out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,22 +57,27 @@ pub async fn entity_layout(pool: &PgPool) -> Result<Layout, WorkflowError> {
     .fetch_one(pool)
     .await
     .map_err(doing("look at the table of entities"))?;
-    let advice = match (row.partitions, row.entities) {
-        (0, PARTITION_FROM..) => Some(format!(
-            "{} entities in one table: run `quarry entity partition` when nobody writes",
-            row.entities
-        )),
-        (0, WARN_FROM..) => Some(format!(
-            "{} entities: from {PARTITION_FROM} on, `quarry entity partition` keeps the table easy to maintain",
-            row.entities
-        )),
-        _ => None,
-    };
     Ok(Layout {
         entities: row.entities,
         partitions: row.partitions,
-        advice,
+        advice: advice(row.entities, row.partitions),
     })
+}
+
+fn advice(entities: i64, partitions: i64) -> Option<String> {
+    if partitions > 0 || entities < WARN_FROM {
+        return None;
+    }
+    let how = "`quarry entity partition --partitions 16`";
+    if entities < PARTITION_FROM {
+        return Some(format!(
+            "{entities} entities in one table: from {PARTITION_FROM} on, divide it with {how}"
+        ));
+    }
+    let seconds = entities / MOVED_PER_SECOND;
+    Some(format!(
+        "{entities} entities in one table: divide it with {how}; writers wait about {seconds} s meanwhile"
+    ))
 }
 
 /// Moves the entities into `partitions` partitions, in one transaction. Writers wait meanwhile; a second or so for every
@@ -228,4 +236,27 @@ async fn run(connection: &mut PgConnection, statement: &str, action: &'static st
         .execute(connection)
         .await;
     done.map(drop).map_err(doing(action))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::advice;
+
+    #[test]
+    fn very_many_entities_in_one_table_are_to_be_divided() {
+        for (entities, partitions, says) in [
+            (49_999, 0, None),
+            (50_000, 0, Some("from 200000 on")),
+            (199_999, 0, Some("from 200000 on")),
+            (200_000, 0, Some("--partitions 16`; writers wait about 10 s")),
+            (5_000_000, 16, None),
+        ] {
+            let told = advice(entities, partitions);
+            let fits = match says {
+                Some(says) => told.as_ref().is_some_and(|told| told.contains(says)),
+                None => told.is_none(),
+            };
+            assert!(fits, "{entities} in {partitions}: {told:?}");
+        }
+    }
 }

@@ -98,3 +98,26 @@ async fn entities_are_kept_edited_and_moved_to_another_project() {
         .json();
     assert_eq!(claimed, Value::Null, "it is done");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_says_when_the_table_of_entities_is_to_be_divided() {
+    let (quarry, _endpoint) = installation().await;
+    quarry.run(["project", "create", "many"]).await.succeeded();
+    let status = async || quarry.run(["status", "--json"]).await.json()["projects"][0]["entities"].clone();
+    assert_eq!(status().await, json!({"entities": 0, "partitions": 0}));
+    // As the planner knows them; 250 000 rows would take a minute.
+    let many = "update pg_class set reltuples = 250000 where oid = 'workflow.entities'::regclass returning 'many'";
+    assert_eq!(quarry.rows("many", many).await[0], "many");
+    assert_eq!(status().await["entities"], 250_000);
+    let divide = "quarry entity partition --partitions 16";
+    assert!(status().await["advice"].as_str().unwrap().contains(divide));
+    let told = quarry.run(["status"]).await.succeeded();
+    assert!(told.stdout.contains(divide), "{told}");
+
+    quarry
+        .run(["entity", "partition", "--partitions", "16", "--project", "many"])
+        .await
+        .succeeded();
+    let divided = status().await;
+    assert_eq!((&divided["partitions"], &divided["advice"]), (&json!(16), &Value::Null));
+}

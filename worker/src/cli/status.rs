@@ -4,6 +4,7 @@ use anyhow::Result;
 use quarry_codebase::{Freshness, NextModel, Repository, VectorIndexHealth};
 use quarry_postgres::RunState;
 use quarry_registry::{Project, ProjectName, Registry};
+use quarry_workflow::{Layout, entity_layout};
 use serde_json::{Value, json};
 
 use super::arguments::Status;
@@ -71,6 +72,7 @@ struct Standing {
     next_model: Option<NextModel>,
     repositories: Vec<RepositoryStanding>,
     index: VectorIndexHealth,
+    entities: Layout,
 }
 
 struct RepositoryStanding {
@@ -99,6 +101,7 @@ impl Standing {
             next_model: quarry_codebase::embedding_models(&database).await?.next,
             repositories,
             index: quarry_codebase::vector_index_health(&database).await?,
+            entities: entity_layout(&database).await?,
         })
     }
 
@@ -121,6 +124,7 @@ impl Standing {
             "next_model": self.next_model,
             "repositories": repositories.collect::<Vec<_>>(),
             "vector_index": describe_index(&self.index),
+            "entities": self.entities,
         })
     }
 
@@ -138,8 +142,12 @@ impl Standing {
             Some(index) => output::line(format!(
                 "  vector index: {} lists, {} probes, recall {:.3}, {rows} rows",
                 index.lists, index.probes, index.recall
-            )),
-            None => output::line(format!("  vector index: none, exact scan over {rows} rows")),
+            ))?,
+            None => output::line(format!("  vector index: none, exact scan over {rows} rows"))?,
+        }
+        match &self.entities.advice {
+            Some(advice) => output::line(format!("  {advice}")),
+            None => Ok(()),
         }
     }
 }
