@@ -15,6 +15,7 @@ mod tasks;
 mod write_log;
 
 mod arguments;
+mod as_written;
 mod plain_schema;
 mod tools;
 mod toolsets;

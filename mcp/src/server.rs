@@ -20,6 +20,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use crate::Options;
 use crate::access::Access;
 use crate::arguments;
+use crate::as_written;
 use crate::backend::Backend;
 use crate::call::{Call, http_request, principal};
 use crate::instructions::instructions;
@@ -226,7 +227,8 @@ impl ServerHandler for Server {
         let (outcome, answer) = if !access.allows(needs) {
             let refused = format!("{name} needs a token with the scope {}", needs.as_str());
             (WriteOutcome::Refused, ToolError::new(refused).into_call_tool_result())
-        } else if let Err(refused) = arguments::check(tool, &mut given) {
+        } else if let Err(refused) = as_written::refuse(&context.meta).and_then(|()| arguments::check(tool, &mut given))
+        {
             (WriteOutcome::Refused, refused.into_call_tool_result())
         } else {
             request.arguments = Some(given);

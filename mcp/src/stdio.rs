@@ -6,6 +6,7 @@ use rmcp::ServiceExt as _;
 use rmcp::service::ServerInitializeError;
 
 use crate::Options;
+use crate::as_written::checked_lines;
 use crate::server::Server;
 
 /// Serves one session on standard input and output until the client leaves.
@@ -14,7 +15,8 @@ use crate::server::Server;
 /// When the transport fails; a failing tool answers with an error result instead.
 pub async fn serve_stdio(config: Config, options: Options) -> Result<()> {
     let server = Server::new(config, options);
-    let service = match server.serve(rmcp::transport::stdio()).await {
+    let (input, output) = rmcp::transport::stdio();
+    let service = match server.serve((checked_lines(input), output)).await {
         Ok(service) => service,
         // A client that only looked whether the program starts.
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

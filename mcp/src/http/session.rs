@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::in_flight::{self, InFlight};
 use super::serve::MAX_BODY_BYTES;
 use super::too_much::too_long;
+use crate::as_written;
 
 const SESSION_HEADER: &str = "mcp-session-id";
 const VERSION_HEADER: &str = "mcp-protocol-version";
@@ -85,7 +87,9 @@ pub(super) async fn follow(State(in_flight): State<Arc<InFlight>>, request: Requ
         _ => in_flight::Request::anonymous(),
     };
     parts.extensions.insert(followed);
-    let mut response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let checked = as_written::checked(&bytes).into_owned();
+    parts.headers.insert(CONTENT_LENGTH, checked.len().into());
+    let mut response = next.run(Request::from_parts(parts, Body::from(checked))).await;
     if let (true, true, Some(name)) = (is_opener, response.status().is_success(), name)
         && let Ok(id) = HeaderValue::from_str(&format!("{}.{name}", Uuid::new_v4().simple()))
     {

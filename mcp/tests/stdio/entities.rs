@@ -4,20 +4,34 @@ use quarry_postgres::testing::test_database;
 use quarry_registry::{ProjectName, Registry, RegistryOptions};
 use serde_json::{Value, json};
 
+use crate::http_server::HttpServer;
 use crate::session::{Session, Setup};
 
 async fn session() -> Session {
+    session_on(&project_shop().await).await
+}
+
+/// A registry with the project `shop`; its URL.
+pub(crate) async fn project_shop() -> String {
     let url = test_database().await.url;
     let registry = Registry::open(&url, RegistryOptions::default()).await.unwrap();
     let name = ProjectName::parse("shop").unwrap();
     registry.create_project(&name, None, "test").await.unwrap();
     registry.close().await;
-    // The endpoint that nobody serves: entities are found by their words.
-    let setup = Setup::new()
-        .database(&url)
-        .variable("QUARRY_EMBEDDING_URL", "http://127.0.0.1:1/v1")
-        .arguments(&["--project", "shop", "--toolsets", "entities"]);
+    url
+}
+
+pub(crate) async fn session_on(url: &str) -> Session {
+    let setup = setup_on(url);
     tokio::task::spawn_blocking(|| setup.greeted()).await.unwrap()
+}
+
+fn setup_on(url: &str) -> Setup {
+    // The endpoint that nobody serves: entities are found by their words.
+    Setup::new()
+        .database(url)
+        .variable("QUARRY_EMBEDDING_URL", "http://127.0.0.1:1/v1")
+        .arguments(&["--project", "shop", "--toolsets", "entities"])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,6 +138,47 @@ async fn a_batch_is_applied_and_taken_back() {
         assert_eq!(left["count"], 0);
         let unknown = session.refusal("query_entities", json!({ "schema": "nots" }));
         assert!(unknown.contains("there is no schema"), "{unknown}");
+        session.close();
+    });
+}
+
+/// What the protocol's parser would round, drop or leave without an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_value_is_changed_on_its_way_here() {
+    let url = project_shop().await;
+    let mut session = session_on(&url).await;
+    let server = HttpServer::start(setup_on(&url));
+    tokio::task::block_in_place(|| {
+        let http_session = server.initialize();
+        session.call("register_schema", json!({ "name": "note", "definition": {} }));
+        for (document, says) in [
+            (
+                r#"{"n":123456789012345678901234567890}"#,
+                "argument `data` at /n: the integer has more than 64 bits",
+            ),
+            (
+                r#"{"a":{"b":1,"b":2}}"#,
+                "argument `data` at /a/b: the property is given twice",
+            ),
+            (r#"{"n":1e400}"#, "argument `data` at /n: number out of range"),
+            (r#"{"t":"\ud800"}"#, "argument `data` at /t: "),
+        ] {
+            let params = format!(r#"{{"name":"create_entity","arguments":{{"schema":"note","data":{document}}}}}"#);
+            let over_stdio = session.ask_as_written("tools/call", &params);
+            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+            let over_http = server
+                .post_as_written(&[("mcp-session-id", &http_session)], &body)
+                .message();
+            for answer in [over_stdio, over_http] {
+                assert_eq!(answer["result"]["isError"], true, "{answer}");
+                let said = answer["result"]["content"][0]["text"].as_str().unwrap();
+                assert!(said.starts_with(says), "{said}");
+            }
+        }
+        let data = json!({ "n": u64::MAX, "x": 0.1, "a": { "a": 1 } });
+        let made = session.call("create_entity", json!({ "schema": "note", "data": data }));
+        assert_eq!(made["entity"]["data"], data);
+        assert_eq!(session.call("query_entities", json!({ "schema": "note" }))["count"], 1);
         session.close();
     });
 }

@@ -89,12 +89,17 @@ impl HttpServer {
 
     /// A message of a client of 2025-11-25.
     pub(crate) fn post(&self, headers: &[(&str, &str)], message: &Value) -> Response {
+        self.post_as_written(headers, &message.to_string())
+    }
+
+    /// As `post`, with a message that a JSON value could not hold.
+    pub(crate) fn post_as_written(&self, headers: &[(&str, &str)], message: &str) -> Response {
         let mut all = vec![
             ("content-type", "application/json"),
             ("accept", "application/json, text/event-stream"),
         ];
         all.extend(headers);
-        self.send("POST", "/mcp", &all, &message.to_string())
+        self.send("POST", "/mcp", &all, message)
     }
 
     /// A request of 2026-07-28.

@@ -142,16 +142,26 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn send(&mut self, message: &Value) {
-        let mut line = message.to_string();
+        self.send_line(message.to_string());
+    }
+
+    fn send_line(&mut self, mut line: String) {
         line.push('\n');
         self.input.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
     }
 
     /// Sends a request and returns the whole response.
     pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.ask_as_written(method, &params.to_string())
+    }
+
+    /// As `ask`, with parameters that a JSON value could not hold.
+    pub(crate) fn ask_as_written(&mut self, method: &str, params: &str) -> Value {
         self.last_id += 1;
         let id = self.last_id;
-        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        self.send_line(format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#
+        ));
         loop {
             let message = self.receive();
             if message["id"] == id {

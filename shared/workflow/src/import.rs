@@ -16,12 +16,15 @@ use crate::limits::MAX_BYTES;
 use crate::links::LinkKind;
 use crate::register::NewSchema;
 use crate::schema_in_force::schema_at;
-use crate::strict_json::read_json;
+use crate::strict_json::read_json_inside;
 use crate::validate::compile_schema;
 use crate::write::{self, Imported, Operation, PastVersion, Stamp};
 
 /// Longest line: an entity with some thousand versions.
 const MAX_LINE_BYTES: usize = 512 * MAX_BYTES;
+
+/// How deep in a line documents lie: history, 0, data.
+const LEVELS_ABOVE: usize = 3;
 
 /// What happens to an entity that is there already, at another version or with other data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +129,7 @@ struct Import<'i> {
 
 impl Import<'_> {
     async fn line(&mut self, connection: &mut PgConnection, text: &str) -> Result<(), WorkflowError> {
-        let value = read_json(text)?;
+        let value = read_json_inside(text, LEVELS_ABOVE)?;
         let line = Line::deserialize(value)
             .map_err(|error| WorkflowError::InvalidArgument(format!("no line of an export: {error}")))?;
         match line {

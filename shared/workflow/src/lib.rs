@@ -80,7 +80,7 @@ pub use search::{
     EntitiesFound, EntityHit, EntitySearch, MAX_FOUND, TextToEmbed, TextVector, entities_to_embed, search_entities,
     store_entity_embeddings,
 };
-pub use strict_json::read_json;
+pub use strict_json::{read_json, read_json_inside};
 pub use templates::{TEMPLATES, Template, template_names};
 pub use undo::{Undone, undo_batch};
 pub use validate::{CompiledSchema, MAX_COMPARISONS, compile_schema};

@@ -19,12 +19,22 @@ use crate::limits::MAX_DEPTH;
 ///
 /// [`WorkflowError::InvalidJson`] with the pointer of what is wrong.
 pub fn read_json(text: &str) -> Result<Value, WorkflowError> {
+    read_json_inside(text, 0)
+}
+
+/// As [`read_json`], for a message that has its documents up to `levels` levels below its top.
+///
+/// # Errors
+///
+/// As [`read_json`].
+pub fn read_json_inside(text: &str, levels: usize) -> Result<Value, WorkflowError> {
     let place = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_str(text);
     let numbers = RefCell::new(Numbers { rest: text });
     let seed = Strict {
         place: &place,
         numbers: &numbers,
+        deepest: MAX_DEPTH + levels,
     };
     let read = seed
         .deserialize(&mut reader)
@@ -59,10 +69,11 @@ struct Strict<'p> {
     place: &'p RefCell<Vec<String>>,
     /// The numbers still to be read, as they are written.
     numbers: &'p RefCell<Numbers<'p>>,
+    deepest: usize,
 }
 
-/// The numbers of a JSON text in the order in which the parser hands them over. The parser makes the nearest float of an
-/// integer beyond 64 bits and does not say so: how it is written does.
+/// The numbers of a JSON text in the order in which the parser hands them over. The parser makes the nearest float of
+/// what has more digits, and does not say so: how it is written does.
 struct Numbers<'t> {
     rest: &'t str,
 }
@@ -103,7 +114,7 @@ impl Strict<'_> {
     fn enter<E: serde::de::Error>(&self, token: String) -> Result<(), E> {
         let mut place = self.place.borrow_mut();
         place.push(token);
-        if place.len() > MAX_DEPTH {
+        if place.len() > self.deepest {
             return Err(E::custom(format!("nested deeper than {MAX_DEPTH} levels; flatten it")));
         }
         Ok(())
@@ -113,11 +124,24 @@ impl Strict<'_> {
         self.place.borrow_mut().pop();
     }
 
-    /// Whether the number that the parser hands over is written as an integer.
-    fn is_written_as_integer(&self) -> bool {
-        let written = self.numbers.borrow_mut().next();
-        written.is_some_and(|number| !number.contains(['.', 'e', 'E']))
+    /// How the number that the parser hands over is written.
+    fn written(&self) -> &str {
+        self.numbers.borrow_mut().next().unwrap_or_default()
     }
+}
+
+/// The digits that count and the power of ten of the last one, so that numbers of the same value have the same.
+fn decimal(written: &str) -> Option<(String, i64)> {
+    let (mantissa, exponent) = written.split_once(['e', 'E']).unwrap_or((written, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole.trim_start_matches('-'), fraction].concat();
+    let counting = digits.trim_end_matches('0');
+    if counting.is_empty() {
+        return Some((String::new(), 0));
+    }
+    let behind = i64::try_from(digits.len() - counting.len()).ok()? - i64::try_from(fraction.len()).ok()?;
+    let exponent = exponent.parse::<i64>().ok()?.checked_add(behind)?;
+    Some((counting.trim_start_matches('0').to_owned(), exponent))
 }
 
 impl<'de> Visitor<'de> for Strict<'_> {
@@ -132,20 +156,26 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        self.is_written_as_integer();
+        self.written();
         Ok(Value::Number(value.into()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        self.is_written_as_integer();
+        self.written();
         Ok(Value::Number(value.into()))
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        if self.is_written_as_integer() && value != 0.0 {
+        let written = self.written();
+        if !written.contains(['.', 'e', 'E']) && value != 0.0 {
             return Err(E::custom(
                 "the integer has more than 64 bits and would be rounded; write it as text",
             ));
+        }
+        if decimal(written) != decimal(&format!("{value:e}")) {
+            return Err(E::custom(format!(
+                "the number would be rounded to {value:e}; write that, or the number as text"
+            )));
         }
         Number::from_f64(value)
             .map(Value::Number)
@@ -217,6 +247,9 @@ mod tests {
         let text = r#" {"a": [1, -0, -2, 3.5, 6.022e23, "x\u00e9\ud83d\ude00", null, true], "b": {"c": 18446744073709551615}} "#;
         let expected = json!({"a": [1, -0.0, -2, 3.5, 6.022e23, "xé😀", null, true], "b": {"c": u64::MAX}});
         assert_eq!(read_json(text).unwrap(), expected);
+        let text = "[0.10, 1E+2, -0.0e9, 0.30000000000000004, 5e-324, 1.7976931348623157e308, 0.00120e-3, 100000000000000000000.0]";
+        let expected = json!([0.1, 100.0, -0.0, 0.1 + 0.2, 5e-324, f64::MAX, 1.2e-6, 1e20]);
+        assert_eq!(read_json(text).unwrap(), expected);
     }
 
     #[test]
@@ -230,6 +263,14 @@ mod tests {
                 "64 bits",
             ),
             ("-9223372036854775809", "", "64 bits"),
+            (
+                r#"{"pi": 3.14159265358979323846}"#,
+                "/pi",
+                "rounded to 3.141592653589793e0",
+            ),
+            ("[1e-400]", "/0", "rounded to 0e0"),
+            ("[1e-99999999999999999999]", "/0", "rounded"),
+            ("[123456789012345678901.5]", "/0", "rounded"),
             (r#"{"a": ["\ud800"]}"#, "/a/0", "pair of escapes"),
             (r#"{"a": ["\udc00x"]}"#, "/a/0", "pair of escapes"),
             (r#"{"a/b": {"c": nul}}"#, "/a~1b/c", "expected"),

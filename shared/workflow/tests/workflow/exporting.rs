@@ -1,8 +1,8 @@
 use std::io::BufReader;
 
 use quarry_workflow::{
-    AsOf, Author, ImportReport, LinkKind, OnConflict, Operation, WorkflowError, change_entity, entity_history, export,
-    get_entity, import, link_code, link_entities, registered_schemas,
+    AsOf, Author, ImportReport, LinkKind, MAX_DEPTH, OnConflict, Operation, WorkflowError, change_entity, entity_history,
+    export, get_entity, import, link_code, link_entities, registered_schemas,
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -20,6 +20,35 @@ async fn a_project_comes_back_with_schemas_histories_and_links() {
     // A second time nothing happens.
     let again = imported(&to, &text, OnConflict::Fail).await.unwrap();
     assert_eq!((again.created, again.unchanged, again.links), (0, 3, 0));
+    assert_eq!(exported(&to).await, text);
+}
+
+#[tokio::test]
+async fn extreme_documents_move_as_any_other() {
+    let (from, to) = (project_database().await, project_database().await);
+    register(&from, "anything", json!({})).await;
+    let deepest = (0..MAX_DEPTH).fold(json!(1), |inner, _| json!([inner]));
+    let numbers = json!([
+        u64::MAX,
+        i64::MIN,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+        5e-324,
+        0.1 + 0.2,
+        1e20,
+        -1e-7
+    ]);
+    for document in [deepest, numbers] {
+        let made = create(&from, "anything", document.clone()).await;
+        let change = Operation::Revert {
+            target: target(&made),
+            to_version: 1,
+        };
+        change_entity(&from, &change, Author::named("test")).await.unwrap();
+        assert_eq!(get_entity(&from, made.id, AsOf::Now).await.unwrap().data, document);
+    }
+    let text = exported(&from).await;
+    imported(&to, &text, OnConflict::Fail).await.unwrap();
     assert_eq!(exported(&to).await, text);
 }
 

@@ -1,6 +1,6 @@
 //! `quarry entity create`, `delete`, `restore`, `revert`, `bulk` and `undo`.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use quarry_registry::PgPool;
 use quarry_workflow::{AsOf, Atomicity, Author, Operation, change_entity};
 use serde_json::Value;
@@ -10,6 +10,9 @@ use super::arguments::{Bulk, Create, Revert, Target, Undo};
 use super::{Place, print, read_text};
 use crate::cli::output;
 use crate::cli::session::{Session, created_by};
+
+/// How deep in an operation documents lie: patch, 0, value.
+const LEVELS_ABOVE: usize = 3;
 
 pub(super) async fn create(session: &Session, command: Create) -> Result<()> {
     let text = match (&command.data, &command.file) {
@@ -81,8 +84,9 @@ pub(super) async fn target(
 pub(super) async fn bulk(session: &Session, command: Bulk) -> Result<()> {
     let text = read_text(&command.file)?;
     let mut operations: Vec<Value> = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        operations.push(quarry_workflow::read_json(line)?);
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let operation = quarry_workflow::read_json_inside(line, LEVELS_ABOVE);
+        operations.push(operation.with_context(|| format!("line {}", index + 1))?);
     }
     let place = Place::of(session, command.common.project.as_deref()).await?;
     let name = created_by();
