@@ -133,6 +133,14 @@ async fn a_batch_is_applied_and_taken_back() {
             .collect();
         let applied = session.call("bulk_apply", json!({ "operations": operations }));
         assert_eq!((&applied["succeeded"], &applied["failed"]), (&5.into(), &0.into()));
+        let (first, second) = (&applied["results"][0]["id"], &applied["results"][1]["id"]);
+        let link = json!({ "op": "link", "from": first, "kind": "blocks", "to": second });
+        let circle = json!({ "op": "link", "from": second, "kind": "blocks", "to": first });
+        let refused = session.call("bulk_apply", json!({ "operations": [link, circle] }));
+        assert_eq!(refused["results"][1]["faults"][0]["pointer"], "/1/to", "{refused}");
+        let linked = session.call("bulk_apply", json!({ "operations": [link] }));
+        let undone = session.call("undo_batch", json!({ "batch_id": linked["batch_id"] }));
+        assert_eq!((&undone["entities"], &undone["links"]), (&0.into(), &1.into()));
         session.call("undo_batch", json!({ "batch_id": applied["batch_id"] }));
         let left = session.call("query_entities", json!({ "schema": "note" }));
         assert_eq!(left["count"], 0);

@@ -10,8 +10,10 @@ use crate::change::{Author, apply};
 use crate::error::{WorkflowError, doing};
 use crate::faults::{Fault, Faults};
 use crate::idempotency::{Known, Request, remember, request_of};
-use crate::operation::Operation;
+use crate::link_change::apply_link;
+use crate::links::lock_waiting;
 use crate::write::Stamp;
+use crate::written_operation::WrittenOperation;
 
 /// Most operations of a batch.
 pub const MAX_OPERATIONS: usize = 1_000;
@@ -50,6 +52,9 @@ pub struct BulkResult {
     /// Its version afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<i32>,
+    /// Of a link: whether there was anything to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
     /// Why it cannot be applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -58,7 +63,8 @@ pub struct BulkResult {
     pub faults: Vec<Fault>,
 }
 
-/// Applies up to [`MAX_OPERATIONS`] operations, written as [`Operation::read`] takes them, in their order. With
+/// Applies up to [`MAX_OPERATIONS`] operations in their order: `{"op": "create", "schema", "data"}`, `update`, `delete`,
+/// `restore`, `revert` with `id` and `expected_version`, `link` and `unlink` with `from`, `kind` and `to`. With
 /// [`Author::dry_run`] it reports what would happen.
 ///
 /// # Errors
@@ -91,7 +97,7 @@ pub async fn bulk_apply(
         author: author.name,
         batch: Some(batch),
     };
-    let read: Vec<Result<Operation, Faults>> = operations.iter().map(Operation::read).collect();
+    let read: Vec<Result<WrittenOperation, Faults>> = operations.iter().map(WrittenOperation::read).collect();
     lock(&mut transaction, &read).await?;
     let mut report = BulkReport {
         batch_id: None,
@@ -134,9 +140,20 @@ pub(crate) async fn new_batch(
 }
 
 /// Locks what the batch changes, in one order for all batches: two of them never wait for each other in a circle.
-async fn lock(connection: &mut PgConnection, operations: &[Result<Operation, Faults>]) -> Result<(), WorkflowError> {
-    let targets = operations.iter().flatten().filter_map(Operation::target);
-    let ids: Vec<Uuid> = targets.map(|target| target.id).collect();
+async fn lock(
+    connection: &mut PgConnection,
+    operations: &[Result<WrittenOperation, Faults>],
+) -> Result<(), WorkflowError> {
+    let makes_wait =
+        |operation: &WrittenOperation| matches!(operation, WrittenOperation::Link(change) if change.makes_wait());
+    if operations.iter().flatten().any(makes_wait) {
+        lock_waiting(connection).await?;
+    }
+    let ids: Vec<Uuid> = operations
+        .iter()
+        .flatten()
+        .flat_map(WrittenOperation::entities)
+        .collect();
     sqlx::query!(
         "select id from workflow.entities where id = any($1) order by id for update",
         &ids
@@ -151,7 +168,7 @@ async fn lock(connection: &mut PgConnection, operations: &[Result<Operation, Fau
 async fn apply_one(
     connection: &mut PgConnection,
     index: usize,
-    operation: Result<Operation, Faults>,
+    operation: Result<WrittenOperation, Faults>,
     stamp: Stamp<'_>,
 ) -> Result<BulkResult, WorkflowError> {
     let operation = match operation {
@@ -159,31 +176,45 @@ async fn apply_one(
         Err(faults) => return Ok(failed(index, None, format!("not an operation: {faults}"), &faults, "")),
     };
     let mut savepoint = connection.begin().await.map_err(doing("set a savepoint"))?;
-    match apply(&mut savepoint, &operation, stamp).await {
-        Ok(entity) => {
+    let applied = match &operation {
+        WrittenOperation::Change(operation) => {
+            let entity = apply(&mut savepoint, operation, stamp).await;
+            entity.map(|entity| done(index, entity.id, Some(entity.version), None))
+        }
+        WrittenOperation::Link(change) => {
+            let changed = apply_link(&mut savepoint, change, stamp).await;
+            changed.map(|changed| done(index, change.from, None, Some(changed)))
+        }
+    };
+    match applied {
+        Ok(result) => {
             savepoint.commit().await.map_err(doing("release a savepoint"))?;
-            Ok(BulkResult {
-                index,
-                id: Some(entity.id),
-                version: Some(entity.version),
-                error: None,
-                faults: Vec::new(),
-            })
+            Ok(result)
         }
         Err(error @ WorkflowError::Database { .. }) => Err(error),
         Err(error) => {
             savepoint.rollback().await.map_err(doing("go back to a savepoint"))?;
             let place = operation.place_of(&error);
             let own = Faults::one("", "operation", error.to_string());
-            let id = operation.target().map(|target| target.id);
             Ok(failed(
                 index,
-                id,
+                operation.subject(),
                 error.to_string(),
                 error.faults().unwrap_or(&own),
                 place,
             ))
         }
+    }
+}
+
+fn done(index: usize, id: Uuid, version: Option<i32>, changed: Option<bool>) -> BulkResult {
+    BulkResult {
+        index,
+        id: Some(id),
+        version,
+        changed,
+        error: None,
+        faults: Vec::new(),
     }
 }
 
@@ -196,6 +227,7 @@ fn failed(index: usize, id: Option<Uuid>, error: String, faults: &Faults, place:
         index,
         id,
         version: None,
+        changed: None,
         error: Some(error),
         faults: faults.faults.iter().map(at).collect(),
     }

@@ -1,6 +1,7 @@
 //! Which code an entity is about: table `workflow.entity_code`. What a document names itself comes through write.rs; this
 //! adds what somebody links by hand, and finds the entities about a place.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 use crate::code_reference::CodeReference;
 use crate::entity::present;
 use crate::error::{WorkflowError, doing};
+use crate::links::Origin;
 
 /// Code an entity is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,34 +20,38 @@ pub struct CodeLink {
     pub in_document: bool,
 }
 
-/// Notes that an entity is about a place in code. Doing it twice is doing it once.
-///
-/// # Errors
-///
-/// [`WorkflowError::InvalidArgument`] for a text that names no place, [`WorkflowError::UnknownEntity`].
-pub async fn link_code(pool: &PgPool, id: Uuid, reference: &str, author: &str) -> Result<(), WorkflowError> {
-    let reference = parse(reference)?;
-    let mut connection = pool.acquire().await.map_err(doing("connect"))?;
-    present(&mut connection, id).await?;
-    store(&mut connection, id, &reference, false, author).await
+/// Notes that an entity is about a place in code. Answers when, unless that is noted already.
+pub(crate) async fn make(
+    connection: &mut PgConnection,
+    id: Uuid,
+    reference: &CodeReference,
+    origin: Origin<'_>,
+) -> Result<Option<DateTime<Utc>>, WorkflowError> {
+    present(connection, id).await?;
+    store(connection, id, reference, false, origin).await
 }
 
-/// Takes such a note away; answers whether it was there. What the document says itself stays.
-///
-/// # Errors
-///
-/// [`WorkflowError::InvalidArgument`] for a text that names no place.
-pub async fn unlink_code(pool: &PgPool, id: Uuid, reference: &str) -> Result<bool, WorkflowError> {
-    let reference = parse(reference)?;
+/// Takes such a note away; answers whose it was and since when, if it was there. What the document says itself stays.
+/// With a time, only the note of that time.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    id: Uuid,
+    reference: &CodeReference,
+    made_at: Option<DateTime<Utc>>,
+) -> Result<Option<(DateTime<Utc>, String)>, WorkflowError> {
     let gone = sqlx::query!(
-        "delete from workflow.entity_code where entity_id = $1 and reference = $2 and not in_document",
+        "delete from workflow.entity_code
+         where entity_id = $1 and reference = $2 and not in_document
+             and ($3::timestamptz is null or created_at = $3)
+         returning created_at, created_by",
         id,
-        reference.to_string()
+        reference.to_string(),
+        made_at
     )
-    .execute(pool)
+    .fetch_optional(connection)
     .await
     .map_err(doing("remove a link to code"))?;
-    Ok(gone.rows_affected() == 1)
+    Ok(gone.map(|gone| (gone.created_at, gone.created_by)))
 }
 
 /// The code an entity is about; at most 500 places.
@@ -68,26 +74,22 @@ pub async fn code_of(pool: &PgPool, id: Uuid) -> Result<Vec<CodeLink>, WorkflowE
     .map_err(doing("read the links to code"))
 }
 
-fn parse(reference: &str) -> Result<CodeReference, WorkflowError> {
-    CodeReference::parse(reference)
-        .map_err(|reason| WorkflowError::InvalidArgument(format!("no place in code: {reason}")))
-}
-
-/// Stores one reference of an entity.
+/// Stores one reference of an entity; answers when, unless it is there already.
 pub(crate) async fn store(
     connection: &mut PgConnection,
     id: Uuid,
     reference: &CodeReference,
     in_document: bool,
-    author: &str,
-) -> Result<(), WorkflowError> {
-    sqlx::query!(
+    origin: Origin<'_>,
+) -> Result<Option<DateTime<Utc>>, WorkflowError> {
+    sqlx::query_scalar!(
         "insert into workflow.entity_code as known
-             (entity_id, reference, repository, path, start_line, end_line, symbol, in_document, created_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             (entity_id, reference, repository, path, start_line, end_line, symbol, in_document, created_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, clock_timestamp()))
          on conflict (entity_id, reference) do update
          set in_document = true
-         where excluded.in_document and not known.in_document",
+         where excluded.in_document and not known.in_document
+         returning created_at",
         id,
         reference.to_string(),
         reference.repository,
@@ -96,10 +98,10 @@ pub(crate) async fn store(
         reference.lines.map(|(_, last)| last),
         reference.symbol,
         in_document,
-        author
+        origin.author,
+        origin.at
     )
-    .execute(connection)
+    .fetch_optional(connection)
     .await
-    .map_err(doing("store a link to code"))?;
-    Ok(())
+    .map_err(doing("store a link to code"))
 }

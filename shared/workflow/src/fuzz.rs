@@ -10,11 +10,12 @@ use crate::compile_filter::{Indexed, push_filter};
 use crate::cursor::CursorKey;
 use crate::fields::FieldNames;
 use crate::filter::{OPERATORS, read_filter};
-use crate::operation::Operation;
+use crate::link_change::LINK_KINDS;
 use crate::patch::{Change, changed_pointers};
 use crate::sorting::read_sorting;
 use crate::strict_json::read_json;
 use crate::validate::compile_schema;
+use crate::written_operation::WrittenOperation;
 
 /// How the input was answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub fn fuzz(cases: u64, seed: u64) -> FuzzOutcome {
                     true
                 })
             }
-            5 => Operation::read(&random.value(0)).is_ok(),
+            5 => WrittenOperation::read(&random.operation()).is_ok(),
             6 => read_sorting(&[random.name(), random.text()], &names).is_ok(),
             _ => CodeReference::parse(&random.text()).is_ok_and(|reference| {
                 let again = CodeReference::parse(&reference.to_string());
@@ -247,6 +248,35 @@ impl Random {
             })
         };
         (0..self.below(12)).map(|_| step(self)).collect()
+    }
+
+    fn operation(&mut self) -> Value {
+        let mut operation = Map::new();
+        for name in [
+            "op",
+            "id",
+            "from",
+            "to",
+            "kind",
+            "expected_version",
+            "to_version",
+            "schema",
+            "data",
+            "patch",
+            "fence",
+        ] {
+            let value = match (name, self.below(3)) {
+                (_, 0) => continue,
+                ("data" | "patch", _) | (_, 1) if self.below(4) == 0 => self.value(3),
+                ("op", _) => json!(self.one_of(&["create", "update", "delete", "restore", "revert", "link", "unlink"])),
+                ("kind", _) => json!(self.one_of(&LINK_KINDS)),
+                ("expected_version" | "to_version" | "fence", _) => json!(self.below(3)),
+                ("to", 1) => json!(self.text()),
+                _ => json!("6f1b5dd2-0000-4000-8000-000000000001"),
+            };
+            operation.insert(name.to_owned(), value);
+        }
+        Value::Object(operation)
     }
 
     fn schema(&mut self, depth: usize) -> Value {

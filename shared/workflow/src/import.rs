@@ -13,7 +13,7 @@ use crate::entity::{Entity, present};
 use crate::error::{WorkflowError, doing};
 use crate::export::{Line, PastLine};
 use crate::limits::MAX_BYTES;
-use crate::links::LinkKind;
+use crate::links::{self, LinkKind, Origin};
 use crate::register::NewSchema;
 use crate::schema_in_force::schema_at;
 use crate::strict_json::read_json_inside;
@@ -137,7 +137,8 @@ impl Import<'_> {
             Line::Entity { entity, history, code } => self.entity(connection, &entity, &history, &code).await,
             Line::Link { from, link, to } => {
                 let kind: LinkKind = link.parse().map_err(WorkflowError::InvalidArgument)?;
-                self.report.links += u64::from(crate::links::link_in(connection, from, kind, to, self.author).await?);
+                let made = links::make(connection, from, kind, to, Origin::now(self.author)).await?;
+                self.report.links += u64::from(made.is_some());
                 Ok(())
             }
         }
@@ -243,7 +244,7 @@ impl Import<'_> {
         }
         for reference in code {
             let reference = CodeReference::parse(reference).map_err(WorkflowError::InvalidArgument)?;
-            code_links::store(connection, entity.id, &reference, false, self.author).await?;
+            code_links::store(connection, entity.id, &reference, false, Origin::now(self.author)).await?;
         }
         Ok(())
     }

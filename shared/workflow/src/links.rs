@@ -1,5 +1,5 @@
 //! How entities hang together: table `workflow.entity_links`. What blocks, and what is part of what, together say what
-//! waits for what; that never goes in a circle. Never decides what is ready: see ready.rs.
+//! waits for what; that never goes in a circle. Callers come through link_change.rs. Never decides what is ready: see ready.rs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -49,7 +49,7 @@ impl LinkKind {
         }
     }
 
-    fn makes_wait(self) -> bool {
+    pub(crate) fn makes_wait(self) -> bool {
         matches!(self, Self::Blocks | Self::ParentOf)
     }
 }
@@ -72,6 +72,20 @@ impl FromStr for LinkKind {
     }
 }
 
+/// Who made a link, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'o> {
+    pub(crate) author: &'o str,
+    /// None: now.
+    pub(crate) at: Option<DateTime<Utc>>,
+}
+
+impl<'o> Origin<'o> {
+    pub(crate) fn now(author: &'o str) -> Self {
+        Self { author, at: None }
+    }
+}
+
 /// One link of an entity, seen from it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Link {
@@ -87,41 +101,29 @@ pub struct Link {
     pub created_by: String,
 }
 
-/// Makes a link; one that is there already stays as it is. Answers whether it is new.
-///
-/// # Errors
-///
-/// [`WorkflowError::Circle`] with the way round, [`WorkflowError::UnknownEntity`].
-pub async fn link_entities(
-    pool: &PgPool,
-    from: Uuid,
-    kind: LinkKind,
-    to: Uuid,
-    author: &str,
-) -> Result<bool, WorkflowError> {
-    let mut transaction = pool.begin().await.map_err(doing("begin a link"))?;
-    let is_new = link_in(&mut transaction, from, kind, to, author).await?;
-    transaction.commit().await.map_err(doing("store a link"))?;
-    Ok(is_new)
+/// Whoever makes or takes back links that make wait, with others or after locking entities, comes one after the other: two
+/// links made at the same time could close a circle that neither sees, and two batches could wait for each other.
+pub(crate) async fn lock_waiting(connection: &mut PgConnection) -> Result<(), WorkflowError> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtext('quarry.workflow.links'))")
+        .execute(connection)
+        .await
+        .map_err(doing("wait for another link"))?;
+    Ok(())
 }
 
-/// Makes a link inside a transaction.
-pub(crate) async fn link_in(
+/// Makes a link inside a transaction; one that is there already stays as it is. Answers when it was made if it is new.
+pub(crate) async fn make(
     connection: &mut PgConnection,
     from: Uuid,
     kind: LinkKind,
     to: Uuid,
-    author: &str,
-) -> Result<bool, WorkflowError> {
+    origin: Origin<'_>,
+) -> Result<Option<DateTime<Utc>>, WorkflowError> {
     if from == to {
         return Err(WorkflowError::Circle { circle: vec![to] });
     }
     if kind.makes_wait() {
-        // Two links made at the same time could close a circle that neither sees.
-        sqlx::query!("select pg_advisory_xact_lock(hashtext('quarry.workflow.links'))")
-            .execute(&mut *connection)
-            .await
-            .map_err(doing("wait for another link"))?;
+        lock_waiting(connection).await?;
     }
     for id in [from, to] {
         present(&mut *connection, id).await?;
@@ -131,37 +133,43 @@ pub(crate) async fn link_in(
     {
         return Err(WorkflowError::Circle { circle });
     }
-    let made = sqlx::query!(
-        "insert into workflow.entity_links (from_id, kind, to_id, created_by)
-         values ($1, $2, $3, $4)
-         on conflict do nothing",
+    sqlx::query_scalar!(
+        "insert into workflow.entity_links (from_id, kind, to_id, created_by, created_at)
+         values ($1, $2, $3, $4, coalesce($5, clock_timestamp()))
+         on conflict do nothing
+         returning created_at",
         from,
         kind.name(),
         to,
-        author
+        origin.author,
+        origin.at
     )
-    .execute(connection)
+    .fetch_optional(connection)
     .await
-    .map_err(doing("store a link"))?;
-    Ok(made.rows_affected() == 1)
+    .map_err(doing("store a link"))
 }
 
-/// Takes a link away; answers whether it was there.
-///
-/// # Errors
-///
-/// [`WorkflowError::Database`] only.
-pub async fn unlink_entities(pool: &PgPool, from: Uuid, kind: LinkKind, to: Uuid) -> Result<bool, WorkflowError> {
+/// Takes a link away; answers whose it was and since when, if it was there. With a time, only the link of that time.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    from: Uuid,
+    kind: LinkKind,
+    to: Uuid,
+    made_at: Option<DateTime<Utc>>,
+) -> Result<Option<(DateTime<Utc>, String)>, WorkflowError> {
     let gone = sqlx::query!(
-        "delete from workflow.entity_links where from_id = $1 and kind = $2 and to_id = $3",
+        "delete from workflow.entity_links
+         where from_id = $1 and kind = $2 and to_id = $3 and ($4::timestamptz is null or created_at = $4)
+         returning created_at, created_by",
         from,
         kind.name(),
-        to
+        to,
+        made_at
     )
-    .execute(pool)
+    .fetch_optional(connection)
     .await
     .map_err(doing("remove a link"))?;
-    Ok(gone.rows_affected() == 1)
+    Ok(gone.map(|gone| (gone.created_at, gone.created_by)))
 }
 
 /// The links of an entity, those that start at it first; at most 500.

@@ -1,5 +1,5 @@
 //! Takes a batch back: every entity returns to what it was before, as a new version; what was new is marked as deleted.
-//! The way back is a batch too. Never touches an entity that somebody changed since.
+//! Links too. The way back is a batch too. Never touches an entity or a link that somebody changed since.
 
 use serde_json::Value;
 use sqlx::PgPool;
@@ -8,6 +8,8 @@ use uuid::Uuid;
 use crate::bulk::new_batch;
 use crate::document::check_document;
 use crate::error::{WorkflowError, doing};
+use crate::link_change::{BatchLink, links_of_batch};
+use crate::links::lock_waiting;
 use crate::schema_in_force::schema_at;
 use crate::write::{self, Operation, Stamp};
 
@@ -18,6 +20,8 @@ pub struct Undone {
     pub batch_id: Uuid,
     /// Entities that are as before.
     pub entities: usize,
+    /// Links that are as before.
+    pub links: usize,
 }
 
 struct Touched {
@@ -38,8 +42,8 @@ struct Was {
 ///
 /// # Errors
 ///
-/// [`WorkflowError::ChangedSince`] when entities of the batch have later versions, [`WorkflowError::AlreadyUndone`],
-/// [`WorkflowError::UnknownBatch`].
+/// [`WorkflowError::ChangedSince`] when entities of the batch have later versions, [`WorkflowError::Circle`] when a link
+/// would close one now, [`WorkflowError::AlreadyUndone`], [`WorkflowError::UnknownBatch`].
 pub async fn undo_batch(pool: &PgPool, batch: Uuid, author: &str) -> Result<Undone, WorkflowError> {
     let mut transaction = pool.begin().await.map_err(doing("begin to take a batch back"))?;
     let known = sqlx::query!("select undone_by from workflow.batches where id = $1 for update", batch)
@@ -51,6 +55,10 @@ pub async fn undo_batch(pool: &PgPool, batch: Uuid, author: &str) -> Result<Undo
         Some(Some(by)) => return Err(WorkflowError::AlreadyUndone { id: batch, by }),
         Some(None) => {}
     }
+    let links = links_of_batch(&mut transaction, batch).await?;
+    if links.iter().any(BatchLink::makes_wait) {
+        lock_waiting(&mut transaction).await?;
+    }
     let touched = touched(&mut transaction, batch).await?;
     let changed: Vec<Uuid> = touched
         .iter()
@@ -60,7 +68,7 @@ pub async fn undo_batch(pool: &PgPool, batch: Uuid, author: &str) -> Result<Undo
     if !changed.is_empty() {
         return Err(WorkflowError::ChangedSince { id: batch, changed });
     }
-    let undoing = new_batch(&mut transaction, touched.len(), author).await?;
+    let undoing = new_batch(&mut transaction, touched.len() + links.len(), author).await?;
     let stamp = Stamp {
         author,
         batch: Some(undoing),
@@ -90,6 +98,10 @@ pub async fn undo_batch(pool: &PgPool, batch: Uuid, author: &str) -> Result<Undo
             changed: vec![entity.id],
         })?;
     }
+    let mut links_back = 0;
+    for link in links {
+        links_back += usize::from(link.take_back(&mut transaction, stamp).await?);
+    }
     sqlx::query!(
         "update workflow.batches set undone_by = $2 where id = $1",
         batch,
@@ -102,6 +114,7 @@ pub async fn undo_batch(pool: &PgPool, batch: Uuid, author: &str) -> Result<Undo
     Ok(Undone {
         batch_id: undoing,
         entities,
+        links: links_back,
     })
 }
 

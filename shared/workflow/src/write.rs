@@ -6,9 +6,11 @@ use sqlx::PgConnection;
 use sqlx::types::chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::code_links;
 use crate::document::CheckedDocument;
 use crate::entity::Entity;
 use crate::error::{WorkflowError, doing};
+use crate::links::Origin;
 
 /// Who writes, and with which other writes.
 #[derive(Debug, Clone, Copy)]
@@ -282,7 +284,7 @@ async fn store_beside(
     .await
     .map_err(doing("forget code that a document no longer names"))?;
     for reference in code {
-        crate::code_links::store(connection, id, reference, true, author).await?;
+        code_links::store(connection, id, reference, true, Origin::now(author)).await?;
     }
     Ok(())
 }

@@ -160,7 +160,7 @@ async fn apply(
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct BulkApply {
-    /// Up to 1000: {op: create, schema, data} or {op: update|delete|restore|revert, id, expected_version, data|patch|to_version}.
+    /// Up to 1000: {op: create, schema, data} or {op: update|delete|restore|revert, id, expected_version, data|patch|to_version} or {op: link|unlink, from, kind, to}.
     operations: Vec<Value>,
     /// Default true: all or nothing.
     atomic: Option<bool>,
@@ -216,6 +216,7 @@ pub(crate) struct UndoneAnswer {
     project: String,
     batch_id: String,
     entities: usize,
+    links: usize,
 }
 
 pub(crate) async fn undo_batch(call: &Call<'_>, arguments: UndoBatch) -> Result<UndoneAnswer, ToolError> {
@@ -227,5 +228,6 @@ pub(crate) async fn undo_batch(call: &Call<'_>, arguments: UndoBatch) -> Result<
         project: project.name.as_str().to_owned(),
         batch_id: undone.batch_id.to_string(),
         entities: undone.entities,
+        links: undone.links,
     })
 }

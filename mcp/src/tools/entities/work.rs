@@ -1,6 +1,6 @@
 //! The tools of work: what hangs together, what may be done now, who does it.
 
-use quarry_workflow::{EntityQuery, LinkKind};
+use quarry_workflow::{EntityQuery, LinkChange, LinkEnd};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,24 +10,14 @@ use crate::call::Call;
 use crate::plain_schema::plain;
 use crate::tool_error::ToolError;
 
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Blocks,
-    ParentOf,
-    RelatesTo,
-    Duplicates,
-    Supersedes,
-    About,
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct LinkEntities {
     from: String,
     /// about: `to` is code.
-    kind: Kind,
+    #[schemars(extend("enum" = quarry_workflow::LINK_KINDS))]
+    kind: String,
     /// An id, repository/path#L10-L42 or repository/path#symbol.
     to: String,
     remove: Option<bool>,
@@ -43,30 +33,15 @@ pub(crate) struct LinkAnswer {
 }
 
 pub(crate) async fn link_entities(call: &Call<'_>, arguments: LinkEntities) -> Result<LinkAnswer, ToolError> {
-    let from = entity_id(&arguments.from)?;
+    let end = LinkEnd::read(&arguments.kind, &arguments.to)
+        .map_err(|faults| ToolError::new(format!("no such link: {faults}")))?;
+    let change = LinkChange {
+        from: entity_id(&arguments.from)?,
+        end,
+        remove: arguments.remove == Some(true),
+    };
     let (project, database) = call.project(arguments.project.as_deref()).await?;
-    let remove = arguments.remove == Some(true);
-    let kind = match arguments.kind {
-        Kind::Blocks => Some(LinkKind::Blocks),
-        Kind::ParentOf => Some(LinkKind::ParentOf),
-        Kind::RelatesTo => Some(LinkKind::RelatesTo),
-        Kind::Duplicates => Some(LinkKind::Duplicates),
-        Kind::Supersedes => Some(LinkKind::Supersedes),
-        Kind::About => None,
-    };
-    let changed = match (kind, remove) {
-        (None, true) => quarry_workflow::unlink_code(&database, from, &arguments.to).await?,
-        (None, false) => {
-            quarry_workflow::link_code(&database, from, &arguments.to, &call.caller).await?;
-            true
-        }
-        (Some(kind), true) => {
-            quarry_workflow::unlink_entities(&database, from, kind, entity_id(&arguments.to)?).await?
-        }
-        (Some(kind), false) => {
-            quarry_workflow::link_entities(&database, from, kind, entity_id(&arguments.to)?, &call.caller).await?
-        }
-    };
+    let changed = quarry_workflow::change_link(&database, &change, &call.caller).await?;
     Ok(LinkAnswer {
         project: project.name.as_str().to_owned(),
         changed,

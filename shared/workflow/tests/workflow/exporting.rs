@@ -1,13 +1,13 @@
 use std::io::BufReader;
 
 use quarry_workflow::{
-    AsOf, Author, ImportReport, LinkKind, MAX_DEPTH, OnConflict, Operation, WorkflowError, change_entity, entity_history,
-    export, get_entity, import, link_code, link_entities, registered_schemas,
+    AsOf, Author, ImportReport, MAX_DEPTH, OnConflict, Operation, WorkflowError, change_entity, entity_history, export,
+    get_entity, import, registered_schemas,
 };
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::project_database::{create, item_definition, project_database, register, target, update, with_items};
+use crate::project_database::{create, item_definition, link, project_database, register, target, update, with_items};
 
 #[tokio::test]
 async fn a_project_comes_back_with_schemas_histories_and_links() {
@@ -121,10 +121,8 @@ async fn filled() -> PgPool {
     change_entity(&pool, &Operation::Delete(target(&third)), Author::named("test"))
         .await
         .unwrap();
-    link_entities(&pool, first.id, LinkKind::Blocks, second.id, "test")
-        .await
-        .unwrap();
-    link_code(&pool, first.id, "shop/b.rs#L3", "test").await.unwrap();
+    link(&pool, first.id, "blocks", second.id).await.unwrap();
+    link(&pool, first.id, "about", "shop/b.rs#L3").await.unwrap();
     pool
 }
 

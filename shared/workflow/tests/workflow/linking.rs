@@ -1,14 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use quarry_workflow::{
-    EntityQuery, LinkKind, WorkflowError, explain_readiness, link_entities, links_of, ready_work, register_template,
-    unlink_entities,
-};
+use quarry_workflow::{EntityQuery, WorkflowError, explain_readiness, links_of, ready_work, register_template};
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::project_database::{create, numbers, project_database, update, with_items};
+use crate::project_database::{create, link, numbers, project_database, unlink, update, with_items};
 
 #[tokio::test]
 async fn work_is_ready_when_nothing_open_stands_before_it() {
@@ -16,12 +13,8 @@ async fn work_is_ready_when_nothing_open_stands_before_it() {
     register_template(&pool, "task", "test").await.unwrap();
     let task = async |title: &str| create(&pool, "task", json!({"title": title, "status": "pending"})).await;
     let (first, second, part) = (task("first").await, task("second").await, task("part").await);
-    link_entities(&pool, first.id, LinkKind::Blocks, second.id, "test")
-        .await
-        .unwrap();
-    link_entities(&pool, second.id, LinkKind::ParentOf, part.id, "test")
-        .await
-        .unwrap();
+    link(&pool, first.id, "blocks", second.id).await.unwrap();
+    link(&pool, second.id, "parent_of", part.id).await.unwrap();
     assert_eq!(ready(&pool).await, ["first"]);
 
     let why = explain_readiness(&pool, part.id).await.unwrap();
@@ -51,26 +44,14 @@ async fn links_are_made_once_and_listed_from_both_ends() {
         create(&pool, "item", json!({"n": 1})).await,
         create(&pool, "item", json!({"n": 2})).await,
     );
-    assert!(
-        link_entities(&pool, a.id, LinkKind::RelatesTo, b.id, "test")
-            .await
-            .unwrap()
-    );
-    assert!(
-        !link_entities(&pool, a.id, LinkKind::RelatesTo, b.id, "test")
-            .await
-            .unwrap()
-    );
+    assert!(link(&pool, a.id, "relates_to", b.id).await.unwrap());
+    assert!(!link(&pool, a.id, "relates_to", b.id).await.unwrap());
     // What does not make wait may go both ways.
-    assert!(
-        link_entities(&pool, b.id, LinkKind::RelatesTo, a.id, "test")
-            .await
-            .unwrap()
-    );
+    assert!(link(&pool, b.id, "relates_to", a.id).await.unwrap());
     assert_eq!(links_of(&pool, a.id).await.unwrap().len(), 2);
-    assert!(unlink_entities(&pool, a.id, LinkKind::RelatesTo, b.id).await.unwrap());
-    assert!(!unlink_entities(&pool, a.id, LinkKind::RelatesTo, b.id).await.unwrap());
-    let nobody = link_entities(&pool, a.id, LinkKind::Blocks, Uuid::nil(), "test").await;
+    assert!(unlink(&pool, a.id, "relates_to", b.id).await.unwrap());
+    assert!(!unlink(&pool, a.id, "relates_to", b.id).await.unwrap());
+    let nobody = link(&pool, a.id, "blocks", Uuid::nil()).await;
     assert!(matches!(nobody, Err(WorkflowError::UnknownEntity { .. })));
 }
 
@@ -81,22 +62,16 @@ async fn a_circle_over_both_kinds_is_refused_with_the_way_round() {
     for n in 0..4 {
         ids.push(create(&pool, "item", json!({"n": n})).await.id);
     }
-    link_entities(&pool, ids[0], LinkKind::Blocks, ids[1], "test")
-        .await
-        .unwrap();
-    link_entities(&pool, ids[1], LinkKind::ParentOf, ids[2], "test")
-        .await
-        .unwrap();
-    link_entities(&pool, ids[2], LinkKind::Blocks, ids[3], "test")
-        .await
-        .unwrap();
-    for kind in [LinkKind::Blocks, LinkKind::ParentOf] {
-        let Err(WorkflowError::Circle { circle }) = link_entities(&pool, ids[3], kind, ids[0], "test").await else {
+    link(&pool, ids[0], "blocks", ids[1]).await.unwrap();
+    link(&pool, ids[1], "parent_of", ids[2]).await.unwrap();
+    link(&pool, ids[2], "blocks", ids[3]).await.unwrap();
+    for kind in ["blocks", "parent_of"] {
+        let Err(WorkflowError::Circle { circle }) = link(&pool, ids[3], kind, ids[0]).await else {
             panic!()
         };
         assert_eq!(circle, ids);
     }
-    let itself = link_entities(&pool, ids[0], LinkKind::Blocks, ids[0], "test").await;
+    let itself = link(&pool, ids[0], "blocks", ids[0]).await;
     assert!(matches!(itself, Err(WorkflowError::Circle { .. })));
 }
 
@@ -108,10 +83,7 @@ async fn two_links_at_once_never_close_a_circle() {
             create(&pool, "item", json!({"n": n})).await.id,
             create(&pool, "item", json!({"n": n})).await.id,
         );
-        let (one, other) = tokio::join!(
-            link_entities(&pool, a, LinkKind::Blocks, b, "test"),
-            link_entities(&pool, b, LinkKind::ParentOf, a, "test")
-        );
+        let (one, other) = tokio::join!(link(&pool, a, "blocks", b), link(&pool, b, "parent_of", a));
         assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
     }
 }

@@ -6,6 +6,7 @@ mod claiming;
 mod exporting;
 mod hostile;
 mod linking;
+mod linking_in_batches;
 mod many_at_once;
 mod partitioning;
 mod project_database;

@@ -1,10 +1,10 @@
 use quarry_workflow::{
-    EntityQuery, LinkKind, NewSchema, WorkflowError, entity_layout, explain_query, link_entities, partition_entities,
-    query_entities, register_schema,
+    EntityQuery, NewSchema, WorkflowError, entity_layout, explain_query, partition_entities, query_entities,
+    register_schema,
 };
 use serde_json::json;
 
-use crate::project_database::{create, found, item_definition, numbers, store_items, update, with_items};
+use crate::project_database::{create, found, item_definition, link, numbers, store_items, update, with_items};
 
 #[tokio::test]
 async fn a_partitioned_table_does_all_that_a_plain_one_does() {
@@ -17,9 +17,7 @@ async fn a_partitioned_table_does_all_that_a_plain_one_does() {
         ..NewSchema::default()
     };
     register_schema(&pool, &declared, "test").await.unwrap();
-    link_entities(&pool, ids[0], LinkKind::Blocks, ids[1], "test")
-        .await
-        .unwrap();
+    link(&pool, ids[0], "blocks", ids[1]).await.unwrap();
     let query = EntityQuery {
         limit: 50,
         ..EntityQuery::all("item")

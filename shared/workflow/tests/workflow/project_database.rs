@@ -2,8 +2,8 @@
 
 use quarry_postgres::testing::test_database;
 use quarry_workflow::{
-    Author, Change, Entity, EntityPage, EntityQuery, NewSchema, Operation, Target, WorkflowError, change_entity,
-    query_entities, register_schema,
+    Author, Change, Entity, EntityPage, EntityQuery, LinkChange, LinkEnd, NewSchema, Operation, Target, WorkflowError,
+    change_entity, change_link, query_entities, register_schema,
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -79,6 +79,26 @@ pub(crate) fn target(seen: &Entity) -> Target {
         id: seen.id,
         expected_version: seen.version,
         fence: None,
+    }
+}
+
+pub(crate) async fn link(pool: &PgPool, from: Uuid, kind: &str, to: impl ToString) -> Result<bool, WorkflowError> {
+    change_link(pool, &link_change(from, kind, to), "test").await
+}
+
+pub(crate) async fn unlink(pool: &PgPool, from: Uuid, kind: &str, to: impl ToString) -> Result<bool, WorkflowError> {
+    let change = LinkChange {
+        remove: true,
+        ..link_change(from, kind, to)
+    };
+    change_link(pool, &change, "test").await
+}
+
+fn link_change(from: Uuid, kind: &str, to: impl ToString) -> LinkChange {
+    LinkChange {
+        from,
+        end: LinkEnd::read(kind, &to.to_string()).unwrap(),
+        remove: false,
     }
 }
 

@@ -1,10 +1,8 @@
-use quarry_workflow::{
-    EntityQuery, NewSchema, WorkflowError, explain_query, link_code, query_entities, register_schema,
-};
+use quarry_workflow::{EntityQuery, LinkEnd, NewSchema, WorkflowError, explain_query, query_entities, register_schema};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::project_database::{create, found, item_definition, numbers, register, store_items, with_items};
+use crate::project_database::{create, found, item_definition, link, numbers, register, store_items, with_items};
 
 #[tokio::test]
 async fn every_operator_finds_what_it_says() {
@@ -309,9 +307,7 @@ async fn entities_about_a_place_in_code_are_found() {
     create(&pool, "item", json!({"n": 3, "at": "shop/src/cart.rs#Cart"})).await;
     create(&pool, "item", json!({"n": 4, "at": "shop/src/cart.rs.bak"})).await;
     let linked = create(&pool, "item", json!({"n": 5})).await;
-    link_code(&pool, linked.id, "shop/src/cart.rs#L15", "test")
-        .await
-        .unwrap();
+    link(&pool, linked.id, "about", "shop/src/cart.rs#L15").await.unwrap();
     let about = |place: &str| found(&pool, json!({"$code": place}));
     assert_eq!(about("shop/src/cart.rs").await, [1, 2, 3, 5]);
     assert_eq!(about("shop/src/cart.rs#L18-L30").await, [1, 2, 3]);
@@ -319,10 +315,7 @@ async fn entities_about_a_place_in_code_are_found() {
     assert_eq!(about("shop#Cart").await, [3]);
     assert_eq!(about("shop/src").await, [1, 2, 3, 4, 5]);
     assert_eq!(about("other/src").await, Vec::<i64>::new());
-    assert!(matches!(
-        link_code(&pool, linked.id, "shop/", "test").await,
-        Err(WorkflowError::InvalidArgument(_))
-    ));
+    assert_eq!(LinkEnd::read("about", "shop/").unwrap_err().faults[0].pointer, "/to");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use quarry_workflow::{LinkKind, OnConflict};
+use quarry_workflow::{LINK_KINDS, OnConflict};
 use uuid::Uuid;
 
 #[derive(Debug, Subcommand)]
@@ -173,7 +173,9 @@ pub(in crate::cli) struct Revert {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Bulk {
-    /// Operations such as {"op": "create", "schema": "task", "data": {}}; - reads standard input
+    /// Lines such as {"op": "create", "schema": "task", "data": {}}; - reads standard input.
+    /// create takes schema and data; update, delete, restore and revert take id and expected_version, with data or patch,
+    /// or to_version; link and unlink take from, kind and to
     pub(super) file: PathBuf,
     /// Apply those that can be, instead of all or none
     #[arg(long)]
@@ -198,33 +200,13 @@ pub(in crate::cli) struct Undo {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Link {
     pub(super) from: Uuid,
-    /// blocks, parent_of, relates_to, duplicates, supersedes, or `about` for code
-    pub(super) kind: Kind,
+    /// What the link says; `about` is for code
+    #[arg(value_parser = LINK_KINDS)]
+    pub(super) kind: String,
     /// An entity's id, or a place in code: `repository/path#L10-L42` or `repository/path#symbol`
     pub(super) to: String,
     #[command(flatten)]
     pub(super) common: Common,
-}
-
-/// What a link says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Kind {
-    Entity(LinkKind),
-    Code,
-}
-
-impl std::str::FromStr for Kind {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Kind, String> {
-        match name {
-            "about" => Ok(Kind::Code),
-            name => name
-                .parse()
-                .map(Kind::Entity)
-                .map_err(|reason: String| format!("{reason}, or about for code")),
-        }
-    }
 }
 
 #[derive(Debug, Args)]

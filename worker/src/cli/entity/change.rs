@@ -130,7 +130,7 @@ pub(super) async fn undo(session: &Session, command: Undo) -> Result<()> {
         return output::json(&undone);
     }
     output::line(format!(
-        "{} entities are as before batch {}; that was batch {}",
-        undone.entities, command.batch, undone.batch_id
+        "{} entities and {} links are as before batch {}; that was batch {}",
+        undone.entities, undone.links, command.batch, undone.batch_id
     ))
 }

@@ -1,55 +1,38 @@
 //! `quarry entity link`, `unlink`, `why`, `claim` and `release`.
 
-use anyhow::{Context as _, Result};
-use quarry_workflow::{claim_next, explain_readiness, release_claim};
+use anyhow::{Result, bail};
+use quarry_workflow::{LinkChange, LinkEnd, change_link, claim_next, explain_readiness, release_claim};
 use serde_json::json;
-use uuid::Uuid;
 
-use super::arguments::{Claim, Kind, Link, Release, Why};
+use super::arguments::{Claim, Link, Release, Why};
 use super::find::query_of;
 use super::{Place, print};
 use crate::cli::output;
 use crate::cli::session::{Session, created_by};
 
-pub(super) async fn link(session: &Session, command: Link) -> Result<()> {
-    let place = Place::of(session, command.common.project.as_deref()).await?;
-    let is_new = match command.kind {
-        Kind::Code => {
-            quarry_workflow::link_code(&place.database, command.from, &command.to, &created_by()).await?;
-            true
-        }
-        Kind::Entity(kind) => {
-            let to = entity_id(&command.to)?;
-            quarry_workflow::link_entities(&place.database, command.from, kind, to, &created_by()).await?
-        }
+pub(super) async fn link(session: &Session, command: Link, remove: bool) -> Result<()> {
+    let end = match LinkEnd::read(&command.kind, &command.to) {
+        Ok(end) => end,
+        Err(faults) => bail!("no such link: {faults}"),
     };
-    if command.common.json {
-        return output::json(&json!({ "from": command.from, "to": command.to, "created": is_new }));
-    }
-    output::line(if is_new { "linked" } else { "linked already" })
-}
-
-pub(super) async fn unlink(session: &Session, command: Link) -> Result<()> {
     let place = Place::of(session, command.common.project.as_deref()).await?;
-    let was_there = match command.kind {
-        Kind::Code => quarry_workflow::unlink_code(&place.database, command.from, &command.to).await?,
-        Kind::Entity(kind) => {
-            let to = entity_id(&command.to)?;
-            quarry_workflow::unlink_entities(&place.database, command.from, kind, to).await?
-        }
+    let change = LinkChange {
+        from: command.from,
+        end,
+        remove,
     };
+    let changed = change_link(&place.database, &change, &created_by()).await?;
     if command.common.json {
-        return output::json(&json!({ "from": command.from, "to": command.to, "removed": was_there }));
+        return output::json(
+            &json!({ "from": command.from, "kind": command.kind, "to": command.to, "changed": changed }),
+        );
     }
-    output::line(if was_there {
-        "unlinked"
-    } else {
-        "there was no such link"
+    output::line(match (remove, changed) {
+        (false, true) => "linked",
+        (false, false) => "linked already",
+        (true, true) => "unlinked",
+        (true, false) => "there was no such link",
     })
-}
-
-fn entity_id(text: &str) -> Result<Uuid> {
-    Uuid::parse_str(text).with_context(|| format!("{text} is no entity's id; code is linked with `about`"))
 }
 
 pub(super) async fn why(session: &Session, command: Why) -> Result<()> {
