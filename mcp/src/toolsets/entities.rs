@@ -1,5 +1,6 @@
 //! Workflow entities: tasks, decisions and whatever else a project keeps, as documents that fit a schema.
 
+use quarry_workflow::Operation;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::service::RequestContext;
 use rmcp::{Json, RoleServer, tool, tool_router};
@@ -126,7 +127,7 @@ impl Server {
         arguments: Parameters<EntityTarget>,
         context: RequestContext<RoleServer>,
     ) -> Result<Json<EntityAnswer>, ToolError> {
-        entities::delete_entity(&self.call(&context), arguments.0)
+        entities::change_target(&self.call(&context), arguments.0, Operation::Delete)
             .await
             .map(Json)
     }
@@ -145,7 +146,7 @@ impl Server {
         arguments: Parameters<EntityTarget>,
         context: RequestContext<RoleServer>,
     ) -> Result<Json<EntityAnswer>, ToolError> {
-        entities::restore_entity(&self.call(&context), arguments.0)
+        entities::change_target(&self.call(&context), arguments.0, Operation::Restore)
             .await
             .map(Json)
     }

@@ -62,9 +62,8 @@ pub(crate) async fn update_entity(call: &Call<'_>, arguments: UpdateEntity) -> R
     };
     let operation = Operation::Update {
         target: Target {
-            id: entity_id(&arguments.id)?,
-            expected_version: arguments.expected_version,
             fence: arguments.fence,
+            ..seen(&arguments.id, arguments.expected_version)?
         },
         change,
     };
@@ -85,36 +84,15 @@ pub(crate) struct EntityTarget {
     project: Option<String>,
 }
 
-impl EntityTarget {
-    fn target(&self) -> Result<Target, ToolError> {
-        Ok(Target {
-            id: entity_id(&self.id)?,
-            expected_version: self.expected_version,
-            fence: None,
-        })
-    }
-}
-
-pub(crate) async fn delete_entity(call: &Call<'_>, arguments: EntityTarget) -> Result<EntityAnswer, ToolError> {
-    let operation = Operation::Delete(arguments.target()?);
-    apply(
-        call,
-        arguments.project.as_deref(),
-        &operation,
-        Author::named(&call.caller),
-    )
-    .await
-}
-
-pub(crate) async fn restore_entity(call: &Call<'_>, arguments: EntityTarget) -> Result<EntityAnswer, ToolError> {
-    let operation = Operation::Restore(arguments.target()?);
-    apply(
-        call,
-        arguments.project.as_deref(),
-        &operation,
-        Author::named(&call.caller),
-    )
-    .await
+/// Deletes or restores: what needs no more than to know the entity.
+pub(crate) async fn change_target(
+    call: &Call<'_>,
+    arguments: EntityTarget,
+    operation: fn(Target) -> Operation,
+) -> Result<EntityAnswer, ToolError> {
+    let target = seen(&arguments.id, arguments.expected_version)?;
+    let project = arguments.project.as_deref();
+    apply(call, project, &operation(target), Author::named(&call.caller)).await
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -129,20 +107,19 @@ pub(crate) struct Revert {
 
 pub(crate) async fn revert(call: &Call<'_>, arguments: Revert) -> Result<EntityAnswer, ToolError> {
     let operation = Operation::Revert {
-        target: Target {
-            id: entity_id(&arguments.id)?,
-            expected_version: arguments.expected_version,
-            fence: None,
-        },
+        target: seen(&arguments.id, arguments.expected_version)?,
         to_version: arguments.to_version,
     };
-    apply(
-        call,
-        arguments.project.as_deref(),
-        &operation,
-        Author::named(&call.caller),
-    )
-    .await
+    let project = arguments.project.as_deref();
+    apply(call, project, &operation, Author::named(&call.caller)).await
+}
+
+fn seen(id: &str, expected_version: i32) -> Result<Target, ToolError> {
+    Ok(Target {
+        id: entity_id(id)?,
+        expected_version,
+        fence: None,
+    })
 }
 
 async fn apply(
@@ -160,7 +137,7 @@ async fn apply(
 #[serde(deny_unknown_fields)]
 #[schemars(transform = plain)]
 pub(crate) struct BulkApply {
-    /// Up to 1000: {op: create, schema, data} or {op: update|delete|restore|revert, id, expected_version, data|patch|to_version} or {op: link|unlink, from, kind, to}.
+    /// Up to 1000: {op: create, schema, data} {op: update|delete|restore|revert, id, expected_version, data|patch|to_version} or {op: link|unlink, from, kind, to}.
     operations: Vec<Value>,
     /// Default true: all or nothing.
     atomic: Option<bool>,

@@ -10,7 +10,7 @@ mod work;
 pub(crate) use answers::{EntitiesAnswer, EntityAnswer};
 pub(crate) use change_entity::{
     BulkAnswer, BulkApply, CreateEntity, EntityTarget, Revert, UndoBatch, UndoneAnswer, UpdateEntity, bulk_apply,
-    create_entity, delete_entity, restore_entity, revert, undo_batch, update_entity,
+    change_target, create_entity, revert, undo_batch, update_entity,
 };
 pub(crate) use find_entities::{
     EntityHistory, GetEntity, HistoryAnswer, QueryEntities, SearchEntities, entity_history, get_entity, query_entities,
