@@ -4,6 +4,9 @@
 //! `… -- claims` 100 workers take 2 000 items; none may be taken twice
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // a report on standard output is what this program is for
 
+#[path = "../tests/workflow/contention.rs"]
+mod contention;
+
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -222,35 +225,11 @@ async fn increments() {
 /// One process of `increments`.
 async fn increment(url: &str, id: Uuid) {
     let pool = connect(url, u32::try_from(WRITERS).unwrap()).await;
+    let counter = get_entity(&pool, id, AsOf::Now).await.unwrap();
     let writers: Vec<_> = (0..WRITERS)
         .map(|_| {
-            let pool = pool.clone();
-            tokio::spawn(async move {
-                let mut seen = get_entity(&pool, id, AsOf::Now).await.unwrap();
-                let mut done = 0;
-                while done < INCREMENTS {
-                    let n = seen.data["n"].as_i64().unwrap() + 1;
-                    let operation = Operation::Update {
-                        target: Target {
-                            id,
-                            expected_version: seen.version,
-                            fence: None,
-                        },
-                        change: Change::from_patch(json!({"n": n})),
-                    };
-                    match change_entity(&pool, &operation, Author::named("load")).await {
-                        Ok(now) => {
-                            seen = now;
-                            done += 1;
-                        }
-                        Err(WorkflowError::Conflict(conflict)) => {
-                            seen.version = conflict.current_version;
-                            seen.data = conflict.current_data;
-                        }
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-            })
+            let (pool, counter) = (pool.clone(), counter.clone());
+            tokio::spawn(async move { contention::increment(&pool, counter, INCREMENTS).await })
         })
         .collect();
     for writer in writers {
@@ -268,17 +247,7 @@ async fn claims() {
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| {
             let pool = pool.clone();
-            tokio::spawn(async move {
-                let mut taken = Vec::new();
-                let holder = format!("worker {worker}");
-                while let Some(claim) = claim_next(&pool, &EntityQuery::all("item"), &holder, 600)
-                    .await
-                    .unwrap()
-                {
-                    taken.push(claim.entity.id);
-                }
-                taken
-            })
+            tokio::spawn(async move { contention::claim_all(&pool, &format!("worker {worker}")).await })
         })
         .collect();
     let mut taken = Vec::new();

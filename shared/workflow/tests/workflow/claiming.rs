@@ -1,42 +1,12 @@
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use quarry_workflow::{
     Author, Change, EntityQuery, Operation, Target, WorkflowError, change_entity, claim_next, explain_readiness,
     ready_work, release_claim, renew_claim,
 };
 use serde_json::json;
 use sqlx::PgPool;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::project_database::{create, numbers, register, store_items, with_items};
-
-/// The short form of 100 workers and 2 000 items: examples/workflow_load.rs has the long one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_item_is_claimed_twice() {
-    let pool = with_items().await;
-    let all = store_items(&pool, 200).await.len();
-    let claimed = Arc::new(Mutex::new(Vec::new()));
-    let mut workers = Vec::new();
-    for worker in 0..20 {
-        let (pool, claimed) = (pool.clone(), claimed.clone());
-        workers.push(tokio::spawn(async move {
-            while let Some(claim) = claim_next(&pool, &EntityQuery::all("item"), &format!("worker {worker}"), 600)
-                .await
-                .unwrap()
-            {
-                claimed.lock().await.push(claim.entity.id);
-            }
-        }));
-    }
-    for worker in workers {
-        worker.await.unwrap();
-    }
-    let claimed = claimed.lock().await;
-    assert_eq!(claimed.len(), all);
-    assert_eq!(claimed.iter().collect::<HashSet<_>>().len(), all);
-}
+use crate::project_database::{create, numbers, register, with_items};
 
 #[tokio::test]
 async fn the_first_ready_one_that_the_query_wants_is_claimed() {

@@ -3,6 +3,7 @@
 
 mod changing;
 mod claiming;
+mod contention;
 mod exporting;
 mod hostile;
 mod linking;
