@@ -12,3 +12,4 @@ mod indexing;
 mod prepared;
 mod protocol;
 mod session;
+mod taking_over;

@@ -205,6 +205,12 @@ impl Session {
             .collect()
     }
 
+    /// Ends the server as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Closes the input; the server has to leave by itself, and successfully.
     pub(crate) fn close(mut self) -> Setup {
         drop(self.input.take());

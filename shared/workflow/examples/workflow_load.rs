@@ -2,18 +2,20 @@
 //! `cargo run --release -p quarry-workflow --example workflow_load -- latency 10000|200000 [PARTITIONS]`
 //! `… -- increments` 64 writers from 4 processes, 1 000 increments each, on one entity; none may be lost
 //! `… -- claims` 100 workers take 2 000 items; none may be taken twice
+//! `… -- takeovers` a process that holds 100 claims is killed; others take over, and its late writes are refused
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // a report on standard output is what this program is for
 
 #[path = "../tests/workflow/contention.rs"]
 mod contention;
 
 use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use quarry_postgres::testing::TestServer;
 use quarry_workflow::{
-    AsOf, Author, Change, EntityQuery, NewSchema, Operation, Target, WorkflowError, change_entity, claim_next,
+    AsOf, Author, Change, Claim, EntityQuery, NewSchema, Operation, Target, WorkflowError, change_entity, claim_next,
     get_entity, partition_entities, query_entities, register_schema,
 };
 use serde_json::{Value, json};
@@ -35,7 +37,9 @@ async fn main() {
         ["increments"] => increments().await,
         ["increment", url, id] => increment(url, id.parse().unwrap()).await,
         ["claims"] => claims().await,
-        _ => println!("say latency COUNT [PARTITIONS], increments or claims"),
+        ["takeovers"] => takeovers().await,
+        ["hold", url, count, lease_secs] => hold(url, count.parse().unwrap(), lease_secs.parse().unwrap()).await,
+        _ => println!("say latency COUNT [PARTITIONS], increments, claims or takeovers"),
     }
 }
 
@@ -262,4 +266,70 @@ async fn claims() {
         started.elapsed().as_secs_f64()
     );
     assert_eq!(taken.len(), distinct.len());
+}
+
+/// How soon what a killed process held is somebody else's, and what becomes of its late writes.
+async fn takeovers() {
+    const HELD: usize = 100;
+    const LEASE_SECS: i64 = 5;
+    let server = TestServer::start_new().await;
+    let (url, pool) = database(&server, 5).await;
+    fill(&pool, i32::try_from(2 * HELD).unwrap()).await;
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["hold", &url, &HELD.to_string(), &LEASE_SECS.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    let held: Vec<Claim> = lines
+        .take(HELD)
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect();
+    // SIGKILL: it cannot give anything back.
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let mut longest = 0.0_f64;
+    let mut refused = 0;
+    for lost in &held {
+        let query = EntityQuery {
+            filter: Some(json!({"$id": lost.entity.id})),
+            ..EntityQuery::all("item")
+        };
+        let taken = loop {
+            if let Some(taken) = claim_next(&pool, &query, "next", 600).await.unwrap() {
+                break taken;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        let waited = taken.expires_at - chrono::TimeDelta::seconds(600) - lost.expires_at;
+        longest = longest.max(waited.as_seconds_f64());
+        let late = Operation::Update {
+            target: Target {
+                id: lost.entity.id,
+                expected_version: lost.entity.version,
+                fence: Some(lost.fence),
+            },
+            change: Change::from_patch(json!({"status": "done"})),
+        };
+        let late = change_entity(&pool, &late, Author::named("killed")).await;
+        refused += usize::from(matches!(late, Err(WorkflowError::ClaimLost { .. })));
+    }
+    println!(
+        "{HELD} claims of a killed process, leases of {LEASE_SECS} s: the last one taken over {longest:.2} s after its lease's end; \
+         {refused} of {HELD} late writes refused"
+    );
+    assert_eq!(refused, HELD);
+}
+
+/// The process that `takeovers` kills: claims, says what it holds, and works for ever.
+async fn hold(url: &str, count: usize, lease_secs: u32) {
+    let pool = connect(url, 5).await;
+    for _ in 0..count {
+        let claim = claim_next(&pool, &EntityQuery::all("item"), "killed", lease_secs)
+            .await
+            .unwrap()
+            .unwrap();
+        println!("{}", serde_json::to_string(&claim).unwrap());
+    }
+    std::future::pending().await
 }

@@ -3,7 +3,7 @@
 //! Never changes a document: what the holder makes of it is a write like any other.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool, QueryBuilder};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ pub const LEASE_SECS: std::ops::RangeInclusive<u32> = 1..=86_400;
 const MAX_TRIES: u32 = 200;
 
 /// Work that is the caller's until the lease ends.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// The entity, as it is now.
     pub entity: Entity,
