@@ -121,3 +121,52 @@ async fn the_status_says_when_the_table_of_entities_is_to_be_divided() {
     let divided = status().await;
     assert_eq!((&divided["partitions"], &divided["advice"]), (&json!(16), &Value::Null));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_is_claimed_kept_and_finished_from_scripts() {
+    let (quarry, _endpoint) = installation().await;
+    quarry.run(["project", "create", "shop"]).await.succeeded();
+    let run = async |arguments: &[&str]| quarry.run([arguments, &["--project", "shop", "--json"]].concat()).await;
+    run(&["schema", "init", "task"]).await.succeeded();
+    let plan = Tree::new("plan");
+    let (first, second) = (
+        "6f1b5dd2-0000-4000-8000-000000000001",
+        "6f1b5dd2-0000-4000-8000-000000000002",
+    );
+    let task = |id: &str, title: &str| json!({"op": "create", "schema": "task", "id": id, "data": {"title": title, "status": "pending"}});
+    let link = json!({"op": "link", "from": second, "kind": "blocks", "to": first});
+    plan.write(
+        "plan",
+        [task(first, "Ship"), task(second, "Pack"), link]
+            .map(|line| line.to_string())
+            .join("\n"),
+    );
+    let planned = run(&["entity", "bulk", &format!("{}/plan", plan.argument())])
+        .await
+        .json();
+    let claimed = run(&["entity", "claim", "task", "--holder", "ana"]).await.json();
+    assert_eq!(claimed["entity"]["id"], second, "the first one is blocked");
+    let fence = claimed["fence"].to_string();
+    let kept = run(&["entity", "release", second, &fence, "--renew-s", "3600"])
+        .await
+        .json();
+    assert!(kept["expires_at"].as_str() > claimed["expires_at"].as_str(), "{kept}");
+    let finish = [
+        "entity",
+        "edit",
+        second,
+        "--patch",
+        r#"{"status": "completed"}"#,
+        "--fence",
+    ];
+    run(&[&finish[..], &["1000000"]].concat())
+        .await
+        .failed(1, &["is over: ana holds it now"]);
+    run(&[&finish[..], &[&fence]].concat()).await.succeeded();
+    run(&["entity", "release", second, &fence]).await.succeeded();
+    let next = run(&["entity", "claim", "task", "--holder", "ben"]).await.json();
+    assert_eq!(next["entity"]["id"], first);
+    run(&["entity", "undo", planned["batch_id"].as_str().unwrap()])
+        .await
+        .failed(1, &["changed since"]);
+}

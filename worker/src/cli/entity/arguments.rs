@@ -37,7 +37,7 @@ pub(in crate::cli) enum Command {
     Why(Why),
     /// Claim the next entity that may be worked on
     Claim(Claim),
-    /// Give a claimed entity back
+    /// Give a claimed entity back, or keep it longer
     Release(Release),
     /// Write schemas, entities, histories and links as lines of JSON
     Export(Export),
@@ -148,6 +148,9 @@ pub(in crate::cli) struct Edit {
     /// Refuse unless the entity is at this version [default: the one that is read now]
     #[arg(long, value_name = "NUMBER")]
     pub(super) expected_version: Option<i32>,
+    /// Refuse unless the claim that came with this number still holds
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) fence: Option<i64>,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -236,6 +239,9 @@ pub(in crate::cli) struct Release {
     pub(super) id: Uuid,
     /// The number that the claim came with
     pub(super) fence: i64,
+    /// Keep it for so many seconds from now on instead
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) renew_s: Option<u32>,
     #[command(flatten)]
     pub(super) common: Common,
 }

@@ -20,7 +20,7 @@ pub(super) async fn edit(session: &Session, command: Edit) -> Result<()> {
     let target = Target {
         id: entity.id,
         expected_version: command.expected_version.unwrap_or(entity.version),
-        fence: None,
+        fence: command.fence,
     };
     let json = command.common.json;
     if let Some(patch) = &command.patch {

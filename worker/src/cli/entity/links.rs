@@ -1,7 +1,7 @@
 //! `quarry entity link`, `unlink`, `why`, `claim` and `release`.
 
 use anyhow::{Result, bail};
-use quarry_workflow::{LinkChange, LinkEnd, change_link, claim_next, explain_readiness, release_claim};
+use quarry_workflow::{LinkChange, LinkEnd, change_link, claim_next, explain_readiness, release_claim, renew_claim};
 use serde_json::json;
 
 use super::arguments::{Claim, Link, Release, Why};
@@ -70,9 +70,17 @@ pub(super) async fn claim(session: &Session, command: Claim) -> Result<()> {
 
 pub(super) async fn release(session: &Session, command: Release) -> Result<()> {
     let place = Place::of(session, command.common.project.as_deref()).await?;
-    release_claim(&place.database, command.id, command.fence).await?;
+    let Release { id, fence, .. } = command;
+    let Some(lease_s) = command.renew_s else {
+        release_claim(&place.database, id, fence).await?;
+        if command.common.json {
+            return output::json(&json!({ "id": id, "released": true }));
+        }
+        return output::line("released");
+    };
+    let expires_at = renew_claim(&place.database, id, fence, lease_s).await?.to_rfc3339();
     if command.common.json {
-        return output::json(&json!({ "id": command.id, "released": true }));
+        return output::json(&json!({ "id": id, "released": false, "expires_at": expires_at }));
     }
-    output::line("released")
+    output::line(format!("yours until {expires_at}"))
 }
