@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use quarry_worker::chunk::chunk;
+use quarry_worker::chunk::{chunk, embedded_text};
 use quarry_worker::walk::{Entry, ReadOutcome, WalkOptions, read_file, walk};
 
 fn main() -> anyhow::Result<()> {
@@ -26,14 +26,15 @@ fn main() -> anyhow::Result<()> {
         let ReadOutcome::Text(file) = read_file(&root, &path, &options)? else {
             continue;
         };
-        for chunk in chunk(&path, &file.text).chunks {
-            let context = chunk.context_before.as_deref().map(|context| format!("{context}\n"));
+        let chunked = chunk(&path, &file.text);
+        for chunk in chunked.chunks {
+            let (symbol, context) = (chunk.symbol.as_deref(), chunk.context_before.as_deref());
             let line = serde_json::json!({
                 "path": path,
                 "from": chunk.start_line,
                 "to": chunk.end_line,
                 "symbol": chunk.symbol,
-                "text": context.unwrap_or_default() + &chunk.content,
+                "text": embedded_text(chunked.file_type.as_deref(), symbol, context, &chunk.content),
             });
             writeln!(lines, "{line}")?;
         }

@@ -92,11 +92,11 @@ async fn a_project_answers_from_the_old_vectors_until_all_new_ones_are_there() {
         (&MODEL.into(), &0.into()),
         "{shown}"
     );
-    // The endpoint gives equal vectors to equal texts only, hence no line end.
+    // The endpoint gives equal vectors to equal texts only, hence no symbol and no line end.
     // What is saved meanwhile is found at once, and gets its new vector with the others.
-    changing.tree.write("src/saved.py", "saved = 'while it changes'");
+    changing.tree.write("src/saved.py", "print('while it changes')");
     changing.index().await;
-    let saved = changing.search("saved = 'while it changes'").await;
+    let saved = changing.search("print('while it changes')").await;
     assert_eq!(saved["results"][0]["path"], "src/saved.py");
 
     changing.endpoint.hold_model(None);
@@ -186,7 +186,7 @@ async fn a_changed_setting_alone_embeds_nothing_anew() {
 async fn a_model_that_nobody_offers_any_more_is_named_and_can_be_replaced() {
     let changing = Changing::begin("gone").await;
     changing.endpoint.offer_only(NEXT, 8);
-    changing.tree.write("src/saved.py", "saved = 'without its model'");
+    changing.tree.write("src/saved.py", "print('without its model')");
     let index = [
         "index",
         changing.tree.argument(),
@@ -218,6 +218,6 @@ async fn a_model_that_nobody_offers_any_more_is_named_and_can_be_replaced() {
         changing.shown().await["model"] == NEXT
     })
     .await;
-    let found = changing.search("saved = 'without its model'").await;
+    let found = changing.search("print('without its model')").await;
     assert_eq!(found["results"][0]["path"], "src/saved.py", "{found}");
 }

@@ -6,12 +6,11 @@
 //! of blank lines only has none. Stages, in order: [`mod@language`] (which grammar), `outline` (definitions, from one
 //! parse), `sections` (where to cut code) or `prose` (where to cut text), `label` (what each piece is about).
 //!
-//! What is embedded of a chunk is `context_before`, a line end, and `content`, of that the first 8 KiB: the imports that the
-//! chunk needs, the opening lines of what encloses it, then its own lines as they stand in the file, comments included. The
-//! path is left out on purpose: a file that moves must not be embedded again. The lexical index sees the same, and the path.
+//! What is embedded of a chunk stands in `embedded_text`; the lexical index sees the same, and the path.
 
 mod bounded_parse;
 mod definition_rules;
+mod embedded_text;
 mod imports;
 mod item_macros;
 mod label;
@@ -29,16 +28,16 @@ mod sizes;
 
 use quarry_codebase::{Definition, Definitions, NameSeparator, NameUse};
 
+pub use embedded_text::embedded_text;
 use language::{Language, Syntax};
 use lines::Lines;
 use notebook::Notebook;
-pub use notebook::{NOTEBOOK_FILE_TYPE, notebook_text};
 use outline::Outline;
 pub use sizes::ChunkSizes;
 
-/// Goes up whenever the same bytes would give other chunks, or be refused where they were not or the other way round: an
-/// index then reads its files again.
-pub const CHUNKER_VERSION: i16 = 4;
+/// Goes up whenever the same bytes would give other chunks, or another embedded text, or be refused where they were not or the
+/// other way round: an index then reads its files again.
+pub const CHUNKER_VERSION: i16 = 5;
 
 /// One file, cut.
 #[derive(Debug, Clone, PartialEq, Eq)]

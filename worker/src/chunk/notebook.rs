@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::sizes::ChunkSizes;
 
 /// As the extension of its file says.
-pub const NOTEBOOK_FILE_TYPE: &str = "ipynb";
+pub(super) const NOTEBOOK_FILE_TYPE: &str = "ipynb";
 
 /// A longer line is an image.
 const MAX_LINE_BYTES: usize = 2_000;
@@ -143,7 +143,7 @@ impl Notebook {
 
 /// The text in a piece of a notebook: what stands on its lines as a string, code, Markdown and printed results. The piece
 /// itself where there is none. Needs nothing but the piece, so that a chunk can be embedded anew without its file.
-pub fn notebook_text(content: &str) -> String {
+pub(super) fn notebook_text(content: &str) -> String {
     let mut text = String::new();
     for line in content.lines().filter(|line| line.len() <= MAX_LINE_BYTES) {
         if let Some(line) = decoded(line).filter(|line| !line.trim().is_empty()) {

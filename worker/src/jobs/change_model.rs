@@ -9,7 +9,8 @@ use quarry_codebase::{NextModel, NextVector, Switched, UnembeddedChunk};
 use quarry_embedding::{BUILT_IN_MODEL, Embedded, EmbeddingClient, EmbeddingError, ModelInfo};
 
 use super::{Afterwards, JobError, Run};
-use crate::pipeline::{Counts, Stage, StageTimes, embedded_text};
+use crate::chunk::embedded_text;
+use crate::pipeline::{Counts, Stage, StageTimes};
 
 /// Chunks that are embedded together: enough to fill several requests, a few megabytes of text.
 const PAGE_CHUNKS: u32 = 1_024;
@@ -175,6 +176,7 @@ async fn embed_page(
         .map(|chunk| {
             embedded_text(
                 chunk.file_type.as_deref(),
+                chunk.symbol.as_deref(),
                 chunk.context_before.as_deref(),
                 &chunk.content,
             )

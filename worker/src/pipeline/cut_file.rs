@@ -3,11 +3,8 @@
 
 use quarry_codebase::{FileStamp, NewChunk, NewFile};
 
-use crate::chunk::{CHUNKER_VERSION, NOTEBOOK_FILE_TYPE, chunk, notebook_text};
+use crate::chunk::{CHUNKER_VERSION, chunk, embedded_text};
 use crate::walk::FileText;
-
-/// The longest text sent to an endpoint. Chunks are far below; one giant line would exceed every model's context.
-const MAX_EMBEDDED_BYTES: usize = 8 * 1024;
 
 /// A file without vectors yet.
 pub(crate) struct CutFile {
@@ -23,7 +20,8 @@ pub(crate) fn cut_file(path: &str, file: FileText, stamp: Option<FileStamp>) -> 
     let mut chunks = Vec::with_capacity(chunked.chunks.len());
     let mut texts = Vec::with_capacity(chunked.chunks.len());
     for chunk in chunked.chunks {
-        let text = embedded_text(file_type, chunk.context_before.as_deref(), &chunk.content);
+        let (symbol, context) = (chunk.symbol.as_deref(), chunk.context_before.as_deref());
+        let text = embedded_text(file_type, symbol, context, &chunk.content);
         chunks.push(NewChunk {
             embedding_hash: *blake3::hash(text.as_bytes()).as_bytes(),
             content: chunk.content,
@@ -53,24 +51,4 @@ pub(crate) fn cut_file(path: &str, file: FileText, stamp: Option<FileStamp>) -> 
         chunks,
     };
     CutFile { file, texts }
-}
-
-/// What the model sees of a chunk: what it imports, its enclosing definitions, then its text, of notebooks without what makes
-/// it JSON. The path is left out on purpose: a file that moves must not be embedded again.
-pub(crate) fn embedded_text(file_type: Option<&str>, context_before: Option<&str>, content: &str) -> String {
-    if file_type == Some(NOTEBOOK_FILE_TYPE) {
-        let mut text = notebook_text(content);
-        text.truncate(text.floor_char_boundary(MAX_EMBEDDED_BYTES));
-        return text;
-    }
-    let mut text = String::with_capacity(content.len() + 128);
-    if let Some(context) = context_before {
-        text.push_str(context);
-        text.push('\n');
-    }
-    text.push_str(content);
-    if text.len() > MAX_EMBEDDED_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_EMBEDDED_BYTES));
-    }
-    text
 }

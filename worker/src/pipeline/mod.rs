@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 pub use self::counts::Counts;
-pub(crate) use self::cut_file::{cut_file, embedded_text};
+pub(crate) use self::cut_file::cut_file;
 pub(crate) use self::share::Share;
 pub use self::stage_times::StageMillis;
 pub(crate) use self::stage_times::{Stage, StageTimes};

@@ -15,6 +15,8 @@ pub struct UnembeddedChunk {
     pub number: i64,
     /// The extension of its file: notebooks are embedded without what makes them JSON.
     pub file_type: Option<String>,
+    /// What it is about, which is embedded with it.
+    pub symbol: Option<String>,
     /// Its imports and enclosing definitions, which are embedded with it.
     pub context_before: Option<String>,
     /// Its text.
@@ -46,7 +48,7 @@ pub struct ModelChangeProgress {
 pub async fn chunks_to_embed(pool: &PgPool, after: i64, limit: u32) -> Result<Vec<UnembeddedChunk>, CodebaseError> {
     let chunks = sqlx::query_as!(
         UnembeddedChunk,
-        "select number, file_type, context_before, content
+        "select number, file_type, symbol, context_before, content
          from codebase.code_chunks
          where number > $1 and next_embedding is null and next_embedding_error is null
          order by number

@@ -1,5 +1,6 @@
 //! Prose, notebooks and configuration.
 
+use super::super::notebook::notebook_text;
 use super::*;
 
 #[test]
