@@ -27,8 +27,9 @@ SETTINGS = {
     # Of the questions: how many are the name alone, the whole first paragraph, and the sentence put otherwise.
     "as_name": 0.15, "as_paragraph": 0.1, "as_question": 0.35,
     # Of the code: how many are the whole chunk that holds it, and how many have their own name taken out.
+    # `named`: the name stands before each function as a chunk's symbol stands before its text.
     # `joined` is how many short functions have their neighbour beside them, as small chunks are put together.
-    "as_chunk": 0.0, "masked": 0.3, "joined": 0.3,
+    "as_chunk": 0.0, "masked": 0.3, "joined": 0.3, "named": 0,
     # Of the remarks inside functions: how many are used.
     "remarks": 0.5,
     "languages": "", "kinds": "function,type,remark", "cap_language": 60000,
@@ -200,7 +201,7 @@ def numbered(values):
 
 def prepared(data, settings, log):
     """Everything that depends on the data and the vocabulary alone, kept between runs."""
-    keys = ("seed", "vocabulary", "languages", "kinds", "cap_language", "remarks")
+    keys = ("seed", "vocabulary", "languages", "kinds", "cap_language", "remarks", "named")
     name = "-".join(str(settings[key]) for key in keys) + ("-chunks" if settings["as_chunk"] else "")
     file = data / f"prepared-{hashlib.sha256(name.encode()).hexdigest()[:12]}.pickle"
     if not file.exists():
@@ -223,10 +224,13 @@ def prepare(data, settings, log):
         [question(pair["question"], pair["name"]) for pair in pairs],
     )]).tocsr()
     names = asked[len(pairs):2 * len(pairs)]
-    forms = ["function", "chunk"] if settings["as_chunk"] else ["function"]
+    named = [pair["name"] + "\n" if settings["named"] else "" for pair in pairs]
+    forms = [[name + pair["function"] for name, pair in zip(named, pairs)]]
+    if settings["as_chunk"]:
+        forms.append([pair["chunk"] for pair in pairs])
     code = []
-    for form in forms:
-        whole = vocabulary.matrix([pair[form] for pair in pairs])
+    for texts in forms:
+        whole = vocabulary.matrix(texts)
         code += [whole, without(whole, names)]
     code = vstack(code).tocsr()
     # Pairs that share one of these are no wrong answers to each other.
