@@ -259,8 +259,8 @@ mod tests {
                 (1.0, candidate("src/a.rs", 1, &[])),
                 (0.99, candidate("src/a.rs", 11, &[])),
                 (0.98, candidate("src/a.rs", 21, &[])),
-                (0.9, candidate("src/b.rs", 1, &[])),
-                (0.8, candidate("src/c.rs", 1, &[])),
+                (0.93, candidate("src/b.rs", 1, &[])),
+                (0.87, candidate("src/c.rs", 1, &[])),
             ],
         );
         assert_eq!(ranked, ["src/a.rs", "src/b.rs", "src/a.rs", "src/c.rs", "src/a.rs"]);

@@ -51,9 +51,9 @@ impl Default for Weights {
             named_file: 0.3,
             qualifier: 0.3,
             coherence: 0.0,
-            coverage: 2.0,
+            coverage: 1.0,
             role: 1.0,
-            same_file: 0.12,
+            same_file: 0.08,
         }
     }
 }
