@@ -10,6 +10,7 @@ Works on a copy of DIRECTORY, indexed with the built-in model into a home and a 
   away    over HTTP, 16 clients while Postgres is stopped for 30 s
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import random
@@ -102,8 +103,7 @@ def together(clients: int, one) -> None:
         thread.join()
 
 
-def measure_load(home: Home, asked: list[str], count: int) -> None:
-    server = HttpServer(home.quarry, home.environment, str(home.tree))
+def measure_load(home: Home, server: HttpServer, asked: list[str], count: int) -> None:
     searched_by(server.address, 1, asked[-50:], 0)
     paid_by = {"server": server.process.pid, "Postgres": home.postgres_pid(), "model": home.model_pid()}
     base = None
@@ -123,11 +123,9 @@ def measure_load(home: Home, asked: list[str], count: int) -> None:
         for error in sorted(set(errors))[:3]:
             print(f"  {error}")
     print("memory of that server: " + ", ".join(f"{name} {mib:.1f} MiB" for name, mib in memory_mib(server.process.pid).items()))
-    server.close()
 
 
-def measure_away(home: Home, asked: list[str]) -> None:
-    server = HttpServer(home.quarry, home.environment, str(home.tree))
+def measure_away(home: Home, server: HttpServer, asked: list[str]) -> None:
     answers: list[Answer] = []
     over, left, lock = threading.Event(), iter(asked * 10), threading.Lock()
 
@@ -150,7 +148,6 @@ def measure_away(home: Home, asked: list[str]) -> None:
     time.sleep(AROUND_S)
     over.set()
     asking.join()
-    server.close()
     during = [answer for answer in answers if gone <= answer.started and answer.ended <= started]
     first = min((answer.ended for answer in answers if answer.ended > started and not answer.failed), default=None)
     failures = [answer for answer in during if answer.failed]
@@ -184,10 +181,13 @@ def main() -> None:
             measure_cold_start(home, asked)
         if "memory" in parts:
             measure_memory(home, asked)
+        serving = lambda: contextlib.closing(HttpServer(home.quarry, home.environment, str(home.tree)))
         if "load" in parts:
-            measure_load(home, asked, count)
+            with serving() as server:
+                measure_load(home, server, asked, count)
         if "away" in parts:
-            measure_away(home, asked)
+            with serving() as server:
+                measure_away(home, server, asked)
     finally:
         home.end()
 
