@@ -34,6 +34,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A database that does not answer is asked again after this.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
+/// A claim takes milliseconds; one that is under way when the worker is told to stop is waited for so long.
+const CLAIM_ENDS_WITHIN: Duration = Duration::from_secs(1);
+
 /// Works off the queue until told to stop.
 pub struct Runner {
     context: Context,
@@ -114,13 +117,13 @@ impl Runner {
         let mut battery = Battery::new(self.pauses_on_battery);
         let mut last_work = Instant::now();
         while !stop.is_cancelled() && !self.is_idle_for_too_long(last_work, &running) {
-            // A database that does not answer must not keep the process from stopping. A claim that this cuts off goes back
-            // when the worker retires.
             let is_pausing = battery.is_pausing(Instant::now());
-            let claims = tokio::select! {
-                claims = self.claim(&pulse, &filter, &slots), if !is_pausing => claims,
-                () = std::future::ready(()), if is_pausing => Vec::new(),
-                () = stop.cancelled() => break,
+            let claims = match is_pausing {
+                true => Vec::new(),
+                false => match self.claim_unless_stopped(&pulse, &filter, &slots, &stop).await {
+                    Some(claims) => claims,
+                    None => break,
+                },
             };
             if !claims.is_empty() {
                 last_work = Instant::now();
@@ -174,6 +177,26 @@ impl Runner {
             filter = filter.with_labels([GIT_HOST.to_owned()]);
         }
         filter
+    }
+
+    /// None: the worker is to stop. What a claim under way then leases goes back when the worker retires; cut off at once it
+    /// could lease lanes after that. A database that does not answer must not keep the process from stopping.
+    async fn claim_unless_stopped(
+        &self,
+        pulse: &Pulse,
+        filter: &ClaimFilter,
+        slots: &Slots,
+        stop: &CancellationToken,
+    ) -> Option<Vec<Claim>> {
+        let claiming = self.claim(pulse, filter, slots);
+        tokio::pin!(claiming);
+        tokio::select! {
+            claims = &mut claiming => Some(claims),
+            () = stop.cancelled() => {
+                tokio::time::timeout(CLAIM_ENDS_WITHIN, claiming).await.ok();
+                None
+            }
+        }
     }
 
     async fn claim(&self, pulse: &Pulse, filter: &ClaimFilter, slots: &Slots) -> Vec<Claim> {
