@@ -35,16 +35,7 @@ pub async fn forget_content(pool: &PgPool, fence: &Fence, repository_id: Uuid) -
     .execute(&mut *transaction)
     .await?;
     sqlx::query!(
-        "with locked as (
-             select path
-             from codebase.refused_files
-             where repository_id = $1
-             order by path
-             for update
-         )
-         delete from codebase.refused_files
-         using locked
-         where refused_files.repository_id = $1 and refused_files.path = locked.path",
+        "delete from codebase.refused_files where repository_id = $1",
         repository_id
     )
     .execute(&mut *transaction)

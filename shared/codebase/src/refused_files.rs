@@ -2,7 +2,7 @@
 //! them again to refuse them again. Written by syncs only, under their fence.
 //! Never decides what is refused.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::CodebaseError;
@@ -98,25 +98,17 @@ pub async fn note_refused(
     refused: &[RefusedFile],
     forgotten: &[String],
 ) -> Result<(), CodebaseError> {
-    let mut refused: Vec<&RefusedFile> = refused.iter().collect();
-    refused.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     let paths: Vec<&str> = refused.iter().map(|file| file.path.as_str()).collect();
     let reasons: Vec<&str> = refused.iter().map(|file| file.reason.as_str()).collect();
     let versions: Vec<i16> = refused.iter().map(|file| file.chunker_version).collect();
     let sizes: Vec<i64> = refused.iter().map(|file| file.stamp.size_bytes).collect();
     let mut stamps = StampColumns::default();
-    for file in &refused {
+    for file in refused {
         stamps.push(Some(&file.stamp));
     }
-    let named: Vec<&str> = paths
-        .iter()
-        .copied()
-        .chain(forgotten.iter().map(String::as_str))
-        .collect();
 
     let mut transaction = pool.begin().await?;
     hold_fence(&mut transaction, fence).await?;
-    lock_refused(&mut transaction, repository_id, &named).await?;
     sqlx::query!(
         "delete from codebase.refused_files where repository_id = $1 and path = any($2)",
         repository_id,
@@ -151,21 +143,4 @@ pub async fn note_refused(
     .execute(&mut *transaction)
     .await?;
     Ok(transaction.commit().await?)
-}
-
-/// Locks the rows in the order of their paths, so that two lanes that note the same files wait for each other and never in a
-/// circle.
-async fn lock_refused(connection: &mut PgConnection, repository_id: Uuid, paths: &[&str]) -> Result<(), CodebaseError> {
-    sqlx::query_scalar!(
-        "select path
-         from codebase.refused_files
-         where repository_id = $1 and path = any($2)
-         order by path
-         for update",
-        repository_id,
-        paths as _
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(())
 }
