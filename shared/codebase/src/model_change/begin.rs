@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use super::models::{EmbeddingModels, embedding_models};
+use super::embedding_models::{EmbeddingModels, embedding_models};
 use crate::CodebaseError;
 
 /// Asks for vectors of `model` beside those that answer. Asking for the same again changes nothing; asking for another one

@@ -4,7 +4,7 @@
 use pgvector::Vector;
 use sqlx::PgPool;
 
-use super::models::NextModel;
+use super::embedding_models::NextModel;
 use crate::CodebaseError;
 use crate::fences::{Fence, hold_fence};
 

@@ -3,12 +3,12 @@
 //! Never embeds: see worker/src/jobs/change_model.rs.
 
 mod begin;
+mod embedding_models;
 mod fill;
-mod models;
 mod switch;
 
 pub use begin::{begin_model_change, cancel_model_change};
+pub use embedding_models::{EmbeddingModels, NextModel, embedding_models, note_stored_model};
+pub(crate) use embedding_models::{hold_stored_model, stored_model};
 pub use fill::{ModelChangeProgress, NextVector, UnembeddedChunk, chunks_to_embed, model_change_progress, store_next};
-pub use models::{EmbeddingModels, NextModel, embedding_models, note_stored_model};
-pub(crate) use models::{hold_stored_model, stored_model};
 pub use switch::{Switched, switch_model};

@@ -4,7 +4,7 @@
 use sqlx::{AssertSqlSafe, PgPool};
 
 use super::begin::{forget_next, lock_models};
-use super::models::NextModel;
+use super::embedding_models::NextModel;
 use crate::CodebaseError;
 use crate::fences::{Fence, hold_fence};
 
