@@ -3,8 +3,6 @@
 //! Hands such a call on without its arguments, with what is wrong with them beside its name, and server.rs refuses it.
 //! Knows no tool.
 
-use std::borrow::Cow;
-
 use quarry_workflow::{WorkflowError, read_json_inside};
 use rmcp::model::RequestMetaObject;
 use serde::{Deserialize, Serialize};
@@ -41,15 +39,8 @@ struct Params {
     meta: Map<String, Value>,
 }
 
-/// The message as it may be parsed.
-pub(crate) fn checked(message: &[u8]) -> Cow<'_, [u8]> {
-    match refused(message) {
-        Some(refused) => Cow::Owned(refused),
-        None => Cow::Borrowed(message),
-    }
-}
-
-fn refused(message: &[u8]) -> Option<Vec<u8>> {
+/// The message that says what is wrong with this one. None: it may be parsed as it is.
+pub(crate) fn refused(message: &[u8]) -> Option<Vec<u8>> {
     let Err(WorkflowError::InvalidJson(found)) = read_json_inside(std::str::from_utf8(message).ok()?, LEVELS_ABOVE)
     else {
         return None;
@@ -92,8 +83,9 @@ pub(crate) fn checked_lines(input: impl AsyncRead + Send + Unpin + 'static) -> i
                 line_end = b"\n";
                 text
             });
-            let text = checked(text);
-            if checked_input.write_all(&text).await.is_err() || checked_input.write_all(line_end).await.is_err() {
+            let refused = refused(text);
+            let text = refused.as_deref().unwrap_or(text);
+            if checked_input.write_all(text).await.is_err() || checked_input.write_all(line_end).await.is_err() {
                 break;
             }
             line.clear();
@@ -136,7 +128,7 @@ mod tests {
             (r#"{"data":"\ud800"}"#, "argument `data`: "),
         ] {
             let written = call(arguments);
-            let told: Value = serde_json::from_slice(&checked(written.as_bytes())).unwrap();
+            let told: Value = serde_json::from_slice(&refused(written.as_bytes()).unwrap()).unwrap();
             let said = told["params"]["_meta"][UNREADABLE].as_str().unwrap();
             assert!(said.starts_with(says), "{said}");
             let expected = json!({"progressToken": 1, UNREADABLE: said});
@@ -149,7 +141,7 @@ mod tests {
             );
         }
         let deep = call(&format!(r#"{{"data":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)));
-        assert!(String::from_utf8_lossy(&checked(deep.as_bytes())).contains("nested deeper"));
+        assert!(String::from_utf8_lossy(&refused(deep.as_bytes()).unwrap()).contains("nested deeper"));
     }
 
     #[test]
@@ -166,7 +158,7 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":1,"cursor":2}}"#.to_owned(),
             "no message".to_owned(),
         ] {
-            assert!(matches!(checked(message.as_bytes()), Cow::Borrowed(_)), "{message}");
+            assert_eq!(refused(message.as_bytes()), None, "{message}");
         }
     }
 

@@ -87,9 +87,14 @@ pub(super) async fn follow(State(in_flight): State<Arc<InFlight>>, request: Requ
         _ => in_flight::Request::anonymous(),
     };
     parts.extensions.insert(followed);
-    let checked = as_written::checked(&bytes).into_owned();
-    parts.headers.insert(CONTENT_LENGTH, checked.len().into());
-    let mut response = next.run(Request::from_parts(parts, Body::from(checked))).await;
+    let body = match as_written::refused(&bytes) {
+        None => Body::from(bytes),
+        Some(refused) => {
+            parts.headers.insert(CONTENT_LENGTH, refused.len().into());
+            Body::from(refused)
+        }
+    };
+    let mut response = next.run(Request::from_parts(parts, body)).await;
     if let (true, true, Some(name)) = (is_opener, response.status().is_success(), name)
         && let Ok(id) = HeaderValue::from_str(&format!("{}.{name}", Uuid::new_v4().simple()))
     {
