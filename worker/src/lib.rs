@@ -14,6 +14,8 @@ mod pacing;
 mod pipeline;
 mod runner;
 mod service;
+#[cfg(test)]
+mod test_random;
 mod watch;
 
 pub mod embedder;

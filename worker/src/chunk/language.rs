@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use quarry_codebase::NameSeparator;
 
 use super::definition_rules::{self as rules, DefinitionRule};
-use super::outline::Grammar;
+use super::grammar::Grammar;
 
 /// A language and how its files are recognised.
 pub struct Language {

@@ -11,6 +11,7 @@
 mod bounded_parse;
 mod definition_rules;
 mod embedded_text;
+mod grammar;
 mod imports;
 mod item_macros;
 mod label;

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::super::{ReadOutcome, Verdict, read_file};
 use super::*;
+use crate::test_random::Random;
 
 fn tree(files: &[(&str, &str)]) -> TempDir {
     let root = TempDir::new().unwrap();
@@ -186,21 +187,8 @@ fn the_sink_can_end_the_walk() {
     assert_eq!((seen, summary.stopped, summary.found), (2, true, 2));
 }
 
-/// A small deterministic generator: the same trees on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
-
-    fn pick(&mut self, from: &[&'static str]) -> &'static str {
-        from[self.below(from.len())]
-    }
+fn pick(random: &mut Random, from: &[&'static str]) -> &'static str {
+    from[random.below(from.len())]
 }
 
 fn random_tree(random: &mut Random) -> TempDir {
@@ -231,19 +219,19 @@ fn random_tree(random: &mut Random) -> TempDir {
     for _ in 0..30 {
         let mut path = root.path().to_owned();
         for _ in 0..random.below(3) {
-            path.push(random.pick(&NAMES));
+            path.push(pick(random, &NAMES));
         }
         if fs::create_dir_all(&path).is_err() {
             continue;
         }
-        let wanted = path.join(random.pick(&NAMES));
+        let wanted = path.join(pick(random, &NAMES));
         match random.below(12) {
             // Dangling, so that nothing later in this tree is written through it to somewhere else.
             0 => drop(std::os::unix::fs::symlink("missing", wanted)),
             1..=3 => {
-                let ignore_file = random.pick(&[".gitignore", ".ignore", ".quarryignore"]);
+                let ignore_file = pick(random, &[".gitignore", ".ignore", ".quarryignore"]);
                 let rules = (0..=random.below(3))
-                    .map(|_| random.pick(&RULES))
+                    .map(|_| pick(random, &RULES))
                     .collect::<Vec<_>>()
                     .join("\n");
                 fs::write(path.join(ignore_file), rules).unwrap();

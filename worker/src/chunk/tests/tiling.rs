@@ -1,6 +1,7 @@
 //! No input breaks it: chunks tile their file, however long, deep or broken it is.
 
 use super::*;
+use crate::test_random::Random;
 
 #[test]
 fn fixtures_of_any_length_are_tiled() {
@@ -73,21 +74,8 @@ fn texts_that_would_end_the_process_inside_a_grammar_are_cut_as_text() {
     assert_tiles("a.rb", &"\"#{".repeat(1000));
 }
 
-/// A small deterministic generator: the same texts on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
-
-    fn cut(&mut self, text: &str) -> usize {
-        text.floor_char_boundary(self.below(text.len() + 1))
-    }
+fn cut_at(random: &mut Random, text: &str) -> usize {
+    text.floor_char_boundary(random.below(text.len() + 1))
 }
 
 #[test]
@@ -116,13 +104,13 @@ fn broken_sources_are_tiled() {
         for _ in 0..25 {
             let mut broken = text.repeat(1 + random.below(6));
             for _ in 0..1 + random.below(8) {
-                let (start, end) = (random.cut(&broken), random.cut(&broken));
+                let (start, end) = (cut_at(&mut random, &broken), cut_at(&mut random, &broken));
                 match random.below(3) {
                     0 => broken.replace_range(start.min(end)..start.max(end), ""),
                     1 => broken.insert_str(start, NOISE[random.below(NOISE.len())]),
                     _ => {
                         let (_, other) = &fixtures[random.below(fixtures.len())];
-                        broken.insert_str(start, &other[random.cut(other)..]);
+                        broken.insert_str(start, &other[cut_at(&mut random, other)..]);
                     }
                 }
             }
