@@ -77,10 +77,10 @@ impl RateLimit {
         self.note_at(Self::now());
     }
 
-    /// Since a little more than an hour before the first call, so that the very first call passes.
+    /// From one interval on, so that the very first call passes.
     fn now() -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed() + Duration::from_secs(3_600)
+        START.get_or_init(Instant::now).elapsed() + NOTIFY_INTERVAL
     }
 
     fn allows_at(&self, now: Duration, interval: Duration) -> bool {

@@ -245,7 +245,8 @@ pub(crate) fn has_code(error: &sqlx::Error, code: &str) -> bool {
 }
 
 /// Whether an error is the database server's trouble and not that of who asked: it went away, restarts, refuses
-/// connections, rolled back in favour of another session, or has no disk or memory left. Asking again later is the way, however often. Looks through all causes.
+/// connections, rolled back in favour of another session, or has no disk or memory left. Asking again later is the way,
+/// however often. Looks through all causes.
 #[must_use]
 pub fn is_server_trouble(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
