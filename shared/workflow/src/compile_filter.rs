@@ -18,6 +18,11 @@ const KEY_CHARS: usize = 250;
 /// Values of an `in` that are looked up one by one in the index over all properties.
 const MAX_LOOKED_UP: usize = 20;
 
+/// Below every number that a document can hold, above every text: values are ordered by their kind first.
+const BELOW_NUMBERS: &str = "'-1e400'::jsonb";
+const ABOVE_NUMBERS: &str = "'false'::jsonb";
+const LEAST_TEXT: &str = "'\"\"'::jsonb";
+
 /// Properties that have an index of their own, as paths.
 pub(crate) struct Indexed(pub(crate) Vec<Vec<String>>);
 
@@ -27,9 +32,10 @@ pub(crate) fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, i
         Filter::All(filters) => push_joined(query, filters, " and ", "true", indexed),
         Filter::Any(filters) => push_joined(query, filters, " or ", "false", indexed),
         Filter::Not(filter) => {
-            query.push("not coalesce(");
-            push_filter(query, filter, indexed);
-            query.push(", false)");
+            // No index answers what is not, so the parts are written the way that is checked fastest.
+            query.push("(");
+            push_filter(query, filter, &Indexed(Vec::new()));
+            query.push(") is not true");
         }
         Filter::Test(Field::Meta(meta), test) => push_meta(query, *meta, test),
         Filter::Test(Field::Data(path), test) => push_data(query, path, test, indexed),
@@ -47,14 +53,16 @@ pub(crate) fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, i
             query.push(" = ").push_bind(moment(value));
         }
         Filter::Test(Field::Moment(path), test) => push_data(query, path, test, indexed),
-        Filter::Text(text) => {
-            let mut terms = quarry_codebase::text_terms(text);
-            terms.sort_unstable();
-            terms.dedup();
+        Filter::Text(words) => {
+            query.push("(");
+            if let Some(ids) = &words.said_by {
+                query.push("entity.id = any(").push_bind(ids.clone()).push(") and ");
+            }
+            // Also of those: what was changed since they were looked up may not say it any more.
             query.push(
                 "exists (select from workflow.entity_texts as said where said.entity_id = entity.id and said.terms @> ",
             );
-            query.push_bind(terms).push(")");
+            query.push_bind(words.terms.clone()).push("))");
         }
         Filter::Code(reference) => push_code(query, reference),
     }
@@ -102,17 +110,7 @@ fn push_data(query: &mut QueryBuilder<Postgres>, path: &[String], test: &Test, i
             query.push("entity.data #> ").push_bind(path);
             query.push(" = any(").push_bind(values).push("::jsonb[])");
         }
-        Test::Compares(order, bound) => {
-            let (kind, value) = match bound {
-                Bound::Number(number) => ("number", Value::Number(number.clone())),
-                Bound::Text(text) => ("string", Value::String(text.chars().take(KEY_CHARS).collect())),
-                Bound::Moment(moment) => ("string", Value::String(moment.to_rfc3339())),
-            };
-            query.push("(workflow.query_key(entity.data, ").push_bind(path.clone());
-            query.push(") ").push(sign(*order)).push(" ").push_bind(Json(value));
-            query.push(" and jsonb_typeof(entity.data #> ").push_bind(path);
-            query.push(") = ").push_bind(kind).push(")");
-        }
+        Test::Compares(order, bound) => push_compares(query, &path, *order, bound, indexed),
         Test::Exists => {
             query.push("entity.data #> ").push_bind(path).push(" is not null");
         }
@@ -143,6 +141,42 @@ fn push_equals(query: &mut QueryBuilder<Postgres>, path: &[String], value: &Valu
         query.push("entity.data #> ").push_bind(path);
         query.push(" = ").push_bind(Json(value.clone()));
     }
+}
+
+/// Only values of one kind are smaller or greater: the other end of the range is where the kind ends. Asking for the kind
+/// itself would say the same, but the planner takes that for one in 200.
+fn push_compares(query: &mut QueryBuilder<Postgres>, path: &[String], order: Order, bound: &Bound, indexed: &Indexed) {
+    let (value, least, beyond) = match bound {
+        Bound::Number(number) => (Value::Number(number.clone()), BELOW_NUMBERS, ABOVE_NUMBERS),
+        Bound::Text(text) => {
+            let key: String = text.chars().take(KEY_CHARS).collect();
+            (Value::String(key), LEAST_TEXT, BELOW_NUMBERS)
+        }
+        Bound::Moment(moment) => (Value::String(moment.to_rfc3339()), LEAST_TEXT, BELOW_NUMBERS),
+    };
+    // A number is its own query_key.
+    let is_plain = value.is_number() && !indexed.0.iter().any(|indexed| indexed == path);
+    let push_key = |query: &mut QueryBuilder<Postgres>| {
+        query.push(if is_plain {
+            "(entity.data #> "
+        } else {
+            "workflow.query_key(entity.data, "
+        });
+        query.push_bind(path.to_vec()).push(")");
+    };
+    query.push("(");
+    push_key(query);
+    query
+        .push(" ")
+        .push(sign(order))
+        .push(" ")
+        .push_bind(Json(value))
+        .push(" and ");
+    push_key(query);
+    query.push(match order {
+        Order::Less | Order::LessOrEqual => format!(" >= {least})"),
+        Order::Greater | Order::GreaterOrEqual => format!(" < {beyond})"),
+    });
 }
 
 /// The document with nothing but this property.

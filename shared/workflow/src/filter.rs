@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::code_reference::CodeReference;
 use crate::faults::{Faults, cut, step};
@@ -42,9 +43,27 @@ pub(crate) enum Filter {
     Not(Box<Filter>),
     Test(Field, Test),
     /// All of these words occur in the document.
-    Text(String),
+    Text(Words),
     /// The entity is about this place in code.
     Code(CodeReference),
+}
+
+/// Words to look for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Words {
+    /// As the index has them, each once.
+    pub(crate) terms: Vec<String>,
+    /// The entities that say all of them, when they are few: see rare_words.rs.
+    pub(crate) said_by: Option<Vec<Uuid>>,
+}
+
+impl Words {
+    fn of(text: &str) -> Self {
+        let mut terms = quarry_codebase::text_terms(text);
+        terms.sort_unstable();
+        terms.dedup();
+        Self { terms, said_by: None }
+    }
 }
 
 /// What is asked about one field.
@@ -131,7 +150,7 @@ impl Reader<'_> {
             "or" => Filter::Any(self.several(condition, pointer, depth)),
             "not" => Filter::Not(Box::new(self.filter(condition, pointer, depth + 1))),
             "$text" => match condition.as_str() {
-                Some(text) => Filter::Text(text.to_owned()),
+                Some(text) => Filter::Text(Words::of(text)),
                 None => self.refuse(pointer, "type", "must be the words to look for, a text"),
             },
             "$code" => match condition.as_str().map(CodeReference::parse) {

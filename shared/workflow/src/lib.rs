@@ -35,6 +35,7 @@ mod partition;
 mod patch;
 mod query;
 mod query_fields;
+mod rare_words;
 mod ready;
 mod register;
 mod schema_in_force;

@@ -13,6 +13,7 @@ use crate::error::{WorkflowError, doing};
 use crate::faults::Faults;
 use crate::fields::{Field, FieldNames, path_of};
 use crate::filter::{Filter, canonical, read_filter};
+use crate::rare_words::find_rare_words;
 use crate::schema_in_force::newest_schema;
 use crate::sorting::{Place, Sorting, read_sorting};
 
@@ -169,14 +170,14 @@ impl Prepared {
     pub(crate) async fn of(connection: &mut PgConnection, query: &EntityQuery) -> Result<Self, WorkflowError> {
         let newest = newest_schema(connection, &query.schema).await?;
         let definitions = [newest.definition()];
-        match Self::read(query, &definitions, &newest.query_fields) {
+        let mut prepared = match Self::read(query, &definitions, &newest.query_fields) {
             // Entities of older versions may have properties that the newest one does not know.
             Err(_) if newest.version > 1 => {
                 let all = sqlx::query_scalar!(
                     "select schema_definition from workflow.entity_schemas where schema_name = $1 order by version desc limit 50",
                     query.schema
                 )
-                .fetch_all(connection)
+                .fetch_all(&mut *connection)
                 .await
                 .map_err(doing("read the versions of a schema"))?;
                 let definitions: Vec<&Value> = all.iter().collect();
@@ -184,7 +185,9 @@ impl Prepared {
             }
             read => read,
         }
-        .map_err(WorkflowError::InvalidQuery)
+        .map_err(WorkflowError::InvalidQuery)?;
+        find_rare_words(connection, &mut prepared.filter).await?;
+        Ok(prepared)
     }
 
     fn read(query: &EntityQuery, definitions: &[&Value], query_fields: &[String]) -> Result<Self, Faults> {

@@ -17,3 +17,4 @@ mod schemas;
 mod searching;
 mod tables;
 mod walking;
+mod words;

@@ -50,6 +50,17 @@ pub(crate) async fn register(pool: &PgPool, name: &str, definition: Value) -> qu
     register_schema(pool, &new, "test").await.unwrap()
 }
 
+/// The indexed query fields of `item` from now on.
+pub(crate) async fn declare(pool: &PgPool, fields: &[&str]) {
+    let new = NewSchema {
+        name: "item".to_owned(),
+        definition: item_definition(),
+        query_fields: Some(fields.iter().map(|&field| field.to_owned()).collect()),
+        ..NewSchema::default()
+    };
+    register_schema(pool, &new, "test").await.unwrap();
+}
+
 pub(crate) async fn create(pool: &PgPool, schema: &str, data: Value) -> Entity {
     try_create(pool, schema, data).await.unwrap()
 }

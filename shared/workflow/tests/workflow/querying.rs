@@ -1,8 +1,11 @@
-use quarry_workflow::{EntityQuery, LinkEnd, NewSchema, WorkflowError, explain_query, query_entities, register_schema};
-use serde_json::{Value, json};
-use sqlx::PgPool;
+use std::cmp::Ordering;
 
-use crate::project_database::{create, found, item_definition, link, numbers, register, store_items, with_items};
+use quarry_workflow::{EntityQuery, LinkEnd, WorkflowError, explain_query, query_entities};
+use serde_json::{Value, json};
+
+use crate::project_database::{
+    create, declare, found, item_definition, link, numbers, register, store_items, with_items,
+};
 
 #[tokio::test]
 async fn every_operator_finds_what_it_says() {
@@ -77,6 +80,78 @@ async fn every_operator_finds_what_it_says() {
 }
 
 #[tokio::test]
+async fn only_values_of_one_kind_are_smaller_or_greater() {
+    let pool = with_items().await;
+    let text = "y".repeat(300);
+    let values = [
+        json!(null),
+        json!(false),
+        json!(true),
+        json!([]),
+        json!([3]),
+        json!([3, 4]),
+        json!({}),
+        json!({"a": 3}),
+        json!(-1.7e308),
+        json!(-1),
+        json!(0),
+        json!(2.5),
+        json!(3),
+        json!(1.7e308),
+        json!(""),
+        json!("-1"),
+        json!("a"),
+        json!("b"),
+        json!(text),
+        json!("z"),
+    ];
+    create(&pool, "item", json!({"n": -1, "more": {}})).await;
+    for (n, value) in values.iter().enumerate() {
+        create(&pool, "item", json!({"n": n, "more": {"v": value}})).await;
+    }
+    for declared in [false, true] {
+        if declared {
+            declare(&pool, &["more.v"]).await;
+        }
+        for bound in values.iter().filter(|value| value.is_number() || value.is_string()) {
+            for (operator, fits) in [
+                ("lt", [Ordering::Less].as_slice()),
+                ("lte", &[Ordering::Less, Ordering::Equal]),
+                ("gt", &[Ordering::Greater]),
+                ("gte", &[Ordering::Greater, Ordering::Equal]),
+            ] {
+                let expected: Vec<i64> = (0..)
+                    .zip(&values)
+                    .filter(|(_, value)| compared(value, bound).is_some_and(|order| fits.contains(&order)))
+                    .map(|(n, _)| n)
+                    .collect();
+                let condition = json!({"more.v": {operator: bound}});
+                assert_eq!(
+                    found(&pool, condition.clone()).await,
+                    expected,
+                    "declared {declared}: {condition}"
+                );
+                // What is not so is all the rest, what lacks the property too.
+                let rest: Vec<i64> = (-1..20).filter(|n| !expected.contains(n)).collect();
+                assert_eq!(
+                    found(&pool, json!({"not": condition})).await,
+                    rest,
+                    "declared {declared}: not {bound}"
+                );
+            }
+        }
+    }
+}
+
+fn compared(value: &Value, bound: &Value) -> Option<Ordering> {
+    match (value, bound) {
+        (Value::Number(value), Value::Number(bound)) => value.as_f64()?.partial_cmp(&bound.as_f64()?),
+        (Value::String(value), Value::String(bound)) => Some(value.cmp(bound)),
+        _ => None,
+    }
+}
+
+#[tokio::test]
 async fn whatever_is_wrong_with_a_query_is_said_at_once() {
     let pool = with_items().await;
     let query = EntityQuery {
@@ -135,6 +210,10 @@ async fn declared_fields_come_from_their_indexes() {
         (json!({}), vec!["n".to_owned()]),
         (json!({}), vec!["-n".to_owned()]),
         (json!({}), vec!["-due".to_owned()]),
+        (
+            json!({"n": {"gte": 10}, "not": {"title": "Item 5"}}),
+            vec!["-n".to_owned()],
+        ),
     ];
     for (filter, sort) in queries {
         let query = EntityQuery {
@@ -326,14 +405,4 @@ async fn properties_of_older_versions_can_still_be_asked_for() {
     definition["properties"].as_object_mut().unwrap().remove("title");
     register(&pool, "item", definition).await;
     assert_eq!(found(&pool, json!({"title": "old"})).await, [1]);
-}
-
-async fn declare(pool: &PgPool, fields: &[&str]) {
-    let new = NewSchema {
-        name: "item".to_owned(),
-        definition: item_definition(),
-        query_fields: Some(fields.iter().map(|&field| field.to_owned()).collect()),
-        ..NewSchema::default()
-    };
-    register_schema(pool, &new, "test").await.unwrap();
 }
