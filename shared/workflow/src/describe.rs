@@ -96,6 +96,7 @@ fn message(kind: &ValidationErrorKind, found: &Value) -> String {
         ),
         Kind::Format { format } => format!("{value} is no {}{}", cut(format, MAX_SHOWN_CHARS), example(format)),
         Kind::Pattern { pattern } => format!("must match {}, {value} does not", quoted(pattern)),
+        Kind::MinLength { limit: 1 } => "must not be empty".to_owned(),
         Kind::MinLength { limit } => format!("must have at least {limit} characters"),
         Kind::MaxLength { limit } => format!("must have at most {limit} characters; shorten it"),
         Kind::MinItems { limit } => format!("must have at least {limit} items"),

@@ -98,6 +98,12 @@ pub enum WorkflowError {
         /// The id given.
         id: Uuid,
     },
+    /// Import again with another [`OnConflict`](crate::OnConflict).
+    #[error("entity {id} is here already and differs; on_conflict says what becomes of it: skip, newer or overwrite")]
+    ImportDiffers {
+        /// The entity.
+        id: Uuid,
+    },
     /// Look at what changed, apply the change to the current data and send it with the current version.
     #[error("{0}")]
     Conflict(Box<Conflict>),

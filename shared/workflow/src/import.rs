@@ -263,7 +263,7 @@ impl Import<'_> {
             return Ok(here.version == entity.version);
         }
         let is_wanted = match self.on_conflict {
-            OnConflict::Fail => return Err(WorkflowError::IdTaken { id: entity.id }),
+            OnConflict::Fail => return Err(WorkflowError::ImportDiffers { id: entity.id }),
             OnConflict::Skip => false,
             OnConflict::Newer => entity.updated_at > here.updated_at,
             OnConflict::Overwrite => true,

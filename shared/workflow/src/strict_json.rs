@@ -49,7 +49,13 @@ pub fn read_json_inside(text: &str, levels: usize) -> Result<Value, WorkflowErro
 }
 
 fn explain(error: &serde_json::Error) -> String {
-    let said = cut(&error.to_string(), 200);
+    let mut said = error.to_string();
+    if error.is_data() {
+        // What is wrong with a value stands where the pointer says; the parser is further on by then.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        said.truncate(said.strip_suffix(&place).map_or(said.len(), str::len));
+    }
+    let said = cut(&said, 200);
     let hint = if said.starts_with("number out of range") {
         "; numbers go to about 1.8e308, write larger ones as text"
     } else if said.contains("surrogate")
@@ -173,8 +179,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
             ));
         }
         if decimal(written) != decimal(&format!("{value:e}")) {
+            let kept = Number::from_f64(value).map_or(String::new(), |kept| format!(" to {kept}"));
             return Err(E::custom(format!(
-                "the number would be rounded to {value:e}; write that, or the number as text"
+                "the number would be rounded{kept}; write that, or the number as text"
             )));
         }
         Number::from_f64(value)
@@ -266,9 +273,9 @@ mod tests {
             (
                 r#"{"pi": 3.14159265358979323846}"#,
                 "/pi",
-                "rounded to 3.141592653589793e0",
+                "rounded to 3.141592653589793;",
             ),
-            ("[1e-400]", "/0", "rounded to 0e0"),
+            ("[1e-400]", "/0", "rounded to 0.0;"),
             ("[1e-99999999999999999999]", "/0", "rounded"),
             ("[123456789012345678901.5]", "/0", "rounded"),
             (r#"{"a": ["\ud800"]}"#, "/a/0", "pair of escapes"),
@@ -283,6 +290,19 @@ mod tests {
             };
             assert_eq!(found.faults[0].pointer, pointer, "{text}: {found}");
             assert!(found.faults[0].message.contains(says), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_line_and_a_column_are_named_where_the_text_is_broken() {
+        let message = |text| match read_json(text) {
+            Err(WorkflowError::InvalidJson(found)) => found.faults[0].message.clone(),
+            read => panic!("{read:?}"),
+        };
+        assert!(message("{\n\"a\": nul}").contains(" at line 2 column "));
+        assert!(message("[1e400]").contains(" at line 1 column 6; numbers go to"));
+        for broken_value in ["{\"a\": 1, \"a\": 2}", "[18446744073709551616]", "[1e-400]"] {
+            assert!(!message(broken_value).contains(" column "), "{broken_value}");
         }
     }
 

@@ -35,17 +35,22 @@ fn every_fault_is_reported_with_its_pointer() {
 #[test]
 fn messages_say_what_is_allowed() {
     let schema = json!({
-        "properties": {"status": {"enum": ["open", "closed"]}, "assignee": {}},
+        "properties": {"status": {"enum": ["open", "closed"]}, "assignee": {}, "title": {"minLength": 1}, "code": {"minLength": 2}},
         "additionalProperties": false,
     });
-    let found = refused(&schema, &json!({"status": "done", "asignee": "ana", "zzz": 1}));
+    let found = refused(
+        &schema,
+        &json!({"status": "done", "asignee": "ana", "zzz": 1, "title": "", "code": ""}),
+    );
     let messages: Vec<&str> = found.faults.iter().map(|fault| fault.message.as_str()).collect();
     assert_eq!(
         messages,
         [
             "there is no property \"asignee\" (did you mean \"assignee\"?)",
+            "must have at least 2 characters",
             "must be one of \"open\", \"closed\", not \"done\"",
-            "there is no property \"zzz\"; remove it or use one of \"assignee\", \"status\"",
+            "must not be empty",
+            "there is no property \"zzz\"; remove it or use one of \"assignee\", \"code\", \"status\", \"title\"",
         ]
     );
 }

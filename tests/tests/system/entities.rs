@@ -26,7 +26,15 @@ async fn entities_are_kept_edited_and_moved_to_another_project() {
     quarry
         .run([&["entity", "create", "task", "--data", wrong][..], &in_first].concat())
         .await
-        .failed(1, &["/status", "\"pending\"", "/asignee", "did you mean \"assignee\""]);
+        .failed(
+            1,
+            &[
+                "\n  at /asignee: ",
+                "did you mean \"assignee\"",
+                "\n  at /status: ",
+                "\"pending\"",
+            ],
+        );
 
     // An editor that finishes the task, and one that writes what does not fit.
     let tree = Tree::new("editors");
@@ -144,6 +152,14 @@ async fn work_is_claimed_kept_and_finished_from_scripts() {
     let planned = run(&["entity", "bulk", &format!("{}/plan", plan.argument())])
         .await
         .json();
+    plan.write(
+        "wrong",
+        "\n\n{\"op\": \"create\", \"schema\": \"tusk\", \"data\": {}}\n",
+    );
+    let wrong = format!("{}/wrong", plan.argument());
+    let wrong = quarry.run(["entity", "bulk", &wrong, "--project", "shop"]).await;
+    assert_eq!(wrong.status, Some(1), "{wrong}");
+    assert!(wrong.stdout.contains("line 3: there is no schema \"tusk\""), "{wrong}");
     let claimed = run(&["entity", "claim", "task", "--holder", "ana"]).await.json();
     assert_eq!(claimed["entity"]["id"], second, "the first one is blocked");
     let fence = claimed["fence"].to_string();

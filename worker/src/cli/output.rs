@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use quarry_workflow::WorkflowError;
 use serde::Serialize;
 
 /// Writes one line.
@@ -45,7 +46,33 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Result<()> {
 pub(super) fn error(error: &anyhow::Error) {
     let mut err = io::stderr().lock();
     // Standard error may be closed; there is nobody left to tell then.
-    let _ = writeln!(err, "quarry: {}", reason(error));
+    let _ = writeln!(err, "quarry: {}", one_fault_a_line(&reason(error), error));
+}
+
+/// Where a document or a query is wrong in several places, each has its line.
+fn one_fault_a_line(text: &str, error: &anyhow::Error) -> String {
+    let faults = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<WorkflowError>()?.faults());
+    let Some(faults) = faults.filter(|faults| faults.faults.len() > 1) else {
+        return printable(text);
+    };
+    let Some(headline) = text.strip_suffix(&faults.to_string()) else {
+        return printable(text);
+    };
+    let mut lines = vec![printable(headline.trim_end())];
+    for fault in &faults.faults {
+        let place = if fault.pointer.is_empty() {
+            "the top"
+        } else {
+            &fault.pointer
+        };
+        lines.push(printable(&format!("  at {place}: {}", fault.message)));
+    }
+    if faults.truncated {
+        lines.push("  and more".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// The whole chain in one line. Some libraries repeat the cause in their own message: it is said once.
@@ -109,7 +136,9 @@ pub(super) fn shell_word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, printable, reason, shell_word};
+    #![allow(clippy::unwrap_used)] // tests
+
+    use super::{duration, one_fault_a_line, printable, reason, shell_word};
 
     #[test]
     fn a_word_survives_the_shell() {
@@ -125,6 +154,29 @@ mod tests {
             .context("connect: refused")
             .context("open the registry");
         assert_eq!(reason(&error), "open the registry: connect: refused");
+    }
+
+    #[test]
+    fn several_faults_have_a_line_each() {
+        let task = quarry_workflow::Template::named("task").unwrap().definition();
+        let task = quarry_workflow::compile_schema(&task).unwrap();
+        let told = |document| {
+            let error = anyhow::Error::new(task.validate(&document).unwrap_err()).context("line 7");
+            one_fault_a_line(&reason(&error), &error)
+        };
+        let one = told(serde_json::json!({"title": "x", "status": "done\u{1b}"}));
+        assert!(
+            one.starts_with("line 7: the document does not fit its schema: at /status: must be"),
+            "{one}"
+        );
+        assert!(!one.contains(['\n', '\u{1b}']), "{one}");
+        let two = told(serde_json::json!({"status": "done", "titel": 1}));
+        let lines: Vec<&str> = two.lines().collect();
+        assert_eq!(lines[0], "line 7: the document does not fit its schema:");
+        assert!(
+            lines[1].starts_with("  at the top: ") && lines[3].starts_with("  at /titel: "),
+            "{two}"
+        );
     }
 
     #[test]

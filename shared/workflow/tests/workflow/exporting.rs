@@ -61,10 +61,10 @@ async fn what_is_there_already_is_treated_as_asked() {
     let here = get_entity(&to, id, AsOf::Now).await.unwrap();
     let here = update(&to, &here, json!({"title": "changed here"})).await.unwrap();
     let refused = imported(&to, &text, OnConflict::Fail).await;
-    assert!(
-        matches!(refused, Err(WorkflowError::Import { line: 3, .. })),
-        "{refused:?}"
-    );
+    let Err(WorkflowError::Import { line: 3, reason }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(matches!(*reason, WorkflowError::ImportDiffers { id: differs } if differs == id));
     for (how, overwritten) in [
         (OnConflict::Skip, 0),
         (OnConflict::Newer, 0),

@@ -84,9 +84,12 @@ pub(super) async fn target(
 pub(super) async fn bulk(session: &Session, command: Bulk) -> Result<()> {
     let text = read_text(&command.file)?;
     let mut operations: Vec<Value> = Vec::new();
+    // Lines may be empty: the report counts operations, a person looks for a line.
+    let mut lines: Vec<usize> = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let operation = quarry_workflow::read_json_inside(line, LEVELS_ABOVE);
         operations.push(operation.with_context(|| format!("line {}", index + 1))?);
+        lines.push(index + 1);
     }
     let place = Place::of(session, command.common.project.as_deref()).await?;
     let name = created_by();
@@ -104,9 +107,9 @@ pub(super) async fn bulk(session: &Session, command: Bulk) -> Result<()> {
     if command.common.json {
         output::json(&report)?;
     } else {
-        for result in &report.results {
+        for (result, line) in report.results.iter().zip(lines) {
             if let Some(error) = &result.error {
-                output::line(format!("line {}: {}", result.index + 1, output::printable(error)))?;
+                output::line(format!("line {line}: {}", output::printable(error)))?;
             }
         }
         match report.batch_id {
