@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use quarry_codebase::{
     Definitions, Fence, NewChunk, NewFile, RebuildMode, Rebuilt, SearchMode, SearchRequest, SearchTimings,
     ensure_repository, merge_segments, raise_fence, rebuild_vector_index, replace_files, search,
@@ -35,7 +35,7 @@ async fn main() {
     sqlx::migrate!("../../migrations/project").run(&pool).await.unwrap();
     let pinned = format!(
         "alter table codebase.code_chunks
-             alter column embedding type vector({DIMENSIONS}),
+             alter column embedding type halfvec({DIMENSIONS}),
              alter column embedding set storage plain"
     );
     execute(&pool, &pinned).await;
@@ -273,7 +273,7 @@ fn queries(samples: &[Sample]) -> Vec<Query> {
 async fn nearest(pool: &PgPool, vector: &[f32], probes: Option<i32>) -> Vec<i64> {
     let mut transaction = pool.begin().await.unwrap();
     let order = if let Some(probes) = probes {
-        let set = format!("select set_config('ivfflat.probes', '{probes}', true), '[0]'::vector");
+        let set = format!("select set_config('ivfflat.probes', '{probes}', true), '[0]'::halfvec");
         sqlx::raw_sql(AssertSqlSafe(set))
             .execute(&mut *transaction)
             .await
@@ -284,7 +284,7 @@ async fn nearest(pool: &PgPool, vector: &[f32], probes: Option<i32>) -> Vec<i64>
     };
     let statement = format!("select number from codebase.code_chunks order by {order} limit 10");
     sqlx::query_scalar(AssertSqlSafe(statement))
-        .bind(Vector::from(vector.to_vec()))
+        .bind(HalfVector::from_f32_slice(vector))
         .fetch_all(&mut *transaction)
         .await
         .unwrap()

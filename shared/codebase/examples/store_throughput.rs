@@ -35,7 +35,7 @@ async fn main() {
         &pool,
         &format!(
             "alter table codebase.code_chunks
-                 alter column embedding type vector({DIMENSIONS}),
+                 alter column embedding type halfvec({DIMENSIONS}),
                  alter column embedding set storage plain"
         ),
     )

@@ -36,7 +36,7 @@ from unnest(
     $13::integer[],
     $14::integer[],
     $15::bytea[],
-    $16::vector[],
+    $16::halfvec[],
     $17::text[],
     $18::bytea[],
     $19::text[],

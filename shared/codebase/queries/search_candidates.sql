@@ -15,7 +15,7 @@ select
         when octet_length(chunk.content) + coalesce(octet_length(chunk.context_before), 0) < 8192 then chunk.embedding_hash
         else sha256(convert_to(chunk.content, 'UTF8'))
     end as "text_hash!",
-    chunk.embedding <=> $2::vector as distance,
+    chunk.embedding <=> $2::halfvec as distance,
     coalesce(chunk.content ~ $4::text, false) as "matches_pattern!"
 from codebase.code_chunks as chunk
 where chunk.number = any($1)

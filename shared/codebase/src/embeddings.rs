@@ -4,15 +4,17 @@
 
 use std::collections::HashMap;
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use sqlx::PgPool;
 
 use crate::CodebaseError;
+use crate::half_vector::{single_precision, stored_form, unstorable};
 
-/// A statement's size: 500 vectors of 1 024 dimensions are 2 MB, and its row locks last milliseconds.
+/// A statement's size: 500 vectors of 1 024 dimensions are 1 MB, and its row locks last milliseconds.
 const BATCH_ROWS: usize = 500;
 
-/// The vectors that are known already, by the hash of the embedded text.
+/// The vectors that are known already, by the hash of the embedded text: in half precision and of about unit length, as the
+/// chunks have them.
 ///
 /// # Errors
 /// [`CodebaseError::Database`] only.
@@ -25,7 +27,7 @@ pub async fn known_embeddings(
     for batch in hashes.chunks(BATCH_ROWS) {
         let batch: Vec<&[u8]> = batch.iter().map(|hash| &hash[..]).collect();
         let rows = sqlx::query!(
-            r#"select content_hash, embedding as "embedding: Vector"
+            r#"select content_hash, embedding as "embedding: HalfVector"
                from codebase.embeddings
                where model = $1 and content_hash = any($2)"#,
             model,
@@ -35,14 +37,14 @@ pub async fn known_embeddings(
         .await?;
         for row in rows {
             if let Ok(hash) = row.content_hash.try_into() {
-                known.insert(hash, row.embedding.into());
+                known.insert(hash, single_precision(&row.embedding));
             }
         }
     }
     Ok(known)
 }
 
-/// Remembers vectors. Those that are known already stay as they are. Several workers may store the same hashes at once:
+/// Remembers vectors, except those without a direction. Those that are known already stay as they are. Several workers may store the same hashes at once:
 /// each goes through them in the same order, so they wait for each other and never in a circle.
 ///
 /// # Errors
@@ -53,16 +55,17 @@ pub async fn store_embeddings(
     embeddings: &[([u8; 32], &[f32])],
 ) -> Result<u64, CodebaseError> {
     let mut sorted = embeddings.to_vec();
+    sorted.retain(|(_, vector)| unstorable(vector).is_none());
     sorted.sort_unstable_by_key(|(hash, _)| *hash);
     sorted.dedup_by_key(|(hash, _)| *hash);
     let mut stored = 0;
     for batch in sorted.chunks(BATCH_ROWS) {
         let hashes: Vec<&[u8]> = batch.iter().map(|(hash, _)| &hash[..]).collect();
-        let vectors: Vec<Vector> = batch.iter().map(|(_, vector)| Vector::from(vector.to_vec())).collect();
+        let vectors: Vec<HalfVector> = batch.iter().map(|(_, vector)| stored_form(vector)).collect();
         let done = sqlx::query!(
             "insert into codebase.embeddings (content_hash, model, embedding)
              select content_hash, $2, embedding
-             from unnest($1::bytea[], $3::vector[]) as given (content_hash, embedding)
+             from unnest($1::bytea[], $3::halfvec[]) as given (content_hash, embedding)
              on conflict (content_hash, model) do nothing",
             &hashes as _,
             model,

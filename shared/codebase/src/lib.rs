@@ -12,6 +12,7 @@ mod file_stamp;
 mod files;
 mod forget_content;
 mod freshness;
+mod half_vector;
 mod lexical;
 mod model_change;
 mod new_file;

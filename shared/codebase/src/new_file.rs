@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use crate::CodebaseError;
 use crate::file_stamp::FileStamp;
+use crate::half_vector::unstorable;
 use crate::symbols::{Definitions, NameUse};
 
 /// A file that was read and chunked. Its chunks tile it, in order.
@@ -63,16 +64,14 @@ pub struct NewChunk {
 }
 
 impl NewChunk {
-    /// The vector that can be stored, or the reason why there is none. A zero vector has no direction and so no
-    /// cosine distance to anything; the index would lose it without a word.
+    /// The vector that can be stored, or the reason why there is none.
     pub(crate) fn storable_embedding(&self) -> Result<&[f32], Option<&str>> {
-        match self.embedding.as_deref() {
-            None => Err(self.embedding_error.as_deref()),
-            Some(vector) if vector.iter().any(|value| !value.is_finite()) => {
-                Err(Some("the vector holds a value that is not a number"))
-            }
-            Some(vector) if vector.iter().all(|value| *value == 0.0) => Err(Some("the vector is zero")),
-            Some(vector) => Ok(vector),
+        let Some(vector) = self.embedding.as_deref() else {
+            return Err(self.embedding_error.as_deref());
+        };
+        match unstorable(vector) {
+            None => Ok(vector),
+            reason => Err(reason),
         }
     }
 }

@@ -3,13 +3,14 @@
 //! the first to be acknowledged, and Linux acknowledges after 40 ms.
 //! Never decides which chunks those are: see chunk_changes.rs.
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::CodebaseError;
 use crate::chunk_rows::line;
 use crate::copy::BinaryCopy;
+use crate::half_vector::stored_form;
 use crate::new_file::{NewChunk, NewFile};
 use crate::symbols::encode_uses;
 
@@ -62,7 +63,7 @@ async fn copy_chunks(
         row.optional_bytea(encode_uses(&chunk.uses).as_deref());
         match embedding {
             Ok(vector) => {
-                row.vector(vector);
+                row.half_vector(&stored_form(vector));
                 row.null();
             }
             Err(reason) => {
@@ -96,7 +97,7 @@ struct Columns<'a> {
     first_names: Vec<i32>,
     last_names: Vec<i32>,
     uses: Vec<Option<Vec<u8>>>,
-    embeddings: Vec<Option<Vector>>,
+    embeddings: Vec<Option<HalfVector>>,
     embedding_errors: Vec<Option<&'a str>>,
     embedding_hashes: Vec<&'a [u8]>,
     contexts_before: Vec<Option<&'a str>>,
@@ -121,7 +122,7 @@ impl<'a> Columns<'a> {
         self.last_names.push(count(&self.names));
         self.uses.push(encode_uses(&chunk.uses));
         let (vector, reason) = match chunk.storable_embedding() {
-            Ok(vector) => (Some(Vector::from(vector.to_vec())), None),
+            Ok(vector) => (Some(stored_form(vector)), None),
             Err(reason) => (None, reason),
         };
         self.embeddings.push(vector);

@@ -111,7 +111,7 @@ pub(crate) fn set_embedding_type(dimensions: u32, storage: VectorStorage) -> Ddl
     };
     AssertSqlSafe(format!(
         "alter table codebase.code_chunks
-            alter column embedding type vector({dimensions}),
+            alter column embedding type halfvec({dimensions}),
             alter column embedding set storage {storage}"
     ))
 }

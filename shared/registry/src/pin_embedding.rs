@@ -9,11 +9,11 @@ use crate::identifiers::{VectorStorage, set_embedding_type};
 use crate::open::Registry;
 use crate::projects::{PinnedEmbedding, Project, lock_row, set_embedding};
 
-/// The most dimensions that pgvector's ivfflat indexes for its type `vector`.
-pub const MAX_DIMENSIONS: u32 = 2000;
+/// The most dimensions that pgvector's ivfflat indexes for its type `halfvec`.
+pub const MAX_DIMENSIONS: u32 = 4000;
 
-/// Up to here a vector, at four bytes a dimension, leaves half of an 8 kB page to the text beside it.
-const MAX_PLAIN_DIMENSIONS: u32 = 1024;
+/// Up to here a vector, at two bytes a dimension, leaves half of an 8 kB page to the text beside it.
+const MAX_PLAIN_DIMENSIONS: u32 = 2048;
 
 impl Registry {
     /// Pins the project to the model, which the first index run does. Repeating it with the same model changes
@@ -138,11 +138,11 @@ mod tests {
 
     #[test]
     fn dimensions_that_cannot_be_indexed_are_refused_with_a_way_out() {
-        for dimensions in [0, 2001, u32::MAX] {
+        for dimensions in [0, 4001, u32::MAX] {
             let error = check("model", dimensions).unwrap_err();
             assert!(error.to_string().contains("Matryoshka"), "{error}");
         }
-        assert!(check("model", 2000).is_ok());
+        assert!(check("model", 4000).is_ok());
     }
 
     #[test]

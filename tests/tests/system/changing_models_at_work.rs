@@ -63,7 +63,7 @@ async fn a_built_in_model_of_an_older_version_is_replaced_without_being_asked_fo
     for statement in [
         format!("update codebase.embedding_model set model = '{older}'"),
         format!("update codebase.embeddings set model = '{older}'"),
-        "update codebase.code_chunks set embedding = array_fill(1::real, array[256])::vector".to_owned(),
+        "update codebase.code_chunks set embedding = array_fill(1::real, array[256])::halfvec".to_owned(),
     ] {
         quarry.rows("older", &statement).await;
     }

@@ -31,6 +31,7 @@ mod server_trouble;
 mod service;
 mod skipping;
 mod stamps;
+mod storage_size;
 mod taking_turns;
 mod watching;
 mod watching_editors;

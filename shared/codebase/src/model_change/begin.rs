@@ -68,7 +68,7 @@ pub(super) async fn forget_next(connection: &mut PgConnection) -> Result<(), Cod
 
 /// A column that is dropped and added costs a moment; one that is emptied costs a write of every row.
 async fn make_empty_column(connection: &mut PgConnection, dimensions: Option<u32>) -> Result<(), CodebaseError> {
-    let vector = dimensions.map_or("vector".to_owned(), |dimensions| format!("vector({dimensions})"));
+    let vector = dimensions.map_or("halfvec".to_owned(), |dimensions| format!("halfvec({dimensions})"));
     sqlx::raw_sql(AssertSqlSafe(format!(
         "alter table codebase.code_chunks
              drop column next_embedding,

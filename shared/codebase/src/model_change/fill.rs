@@ -1,12 +1,13 @@
 //! The chunks that lack a vector of the next model, and the vectors that they get. A crash loses a page; chunks that are
 //! published meanwhile simply lack one again.
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use sqlx::PgPool;
 
 use super::embedding_models::NextModel;
 use crate::CodebaseError;
 use crate::fences::{Fence, hold_fence};
+use crate::half_vector::{stored_form, unstorable};
 
 /// A chunk without a vector of the next model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,19 @@ pub struct NextVector {
     pub number: i64,
     /// Its vector, or why the model gave none.
     pub vector: Result<Vec<f32>, String>,
+}
+
+impl NextVector {
+    /// The vector as it is stored, or why there is none.
+    fn columns(&self) -> (Option<HalfVector>, Option<&str>) {
+        match &self.vector {
+            Ok(vector) => match unstorable(vector) {
+                None => (Some(stored_form(vector)), None),
+                reason => (None, reason),
+            },
+            Err(reason) => (None, Some(reason)),
+        }
+    }
 }
 
 /// How far a change of the model has come.
@@ -81,11 +95,8 @@ pub async fn store_next(
         return Ok(false);
     }
     let numbers: Vec<i64> = vectors.iter().map(|next| next.number).collect();
-    let embeddings: Vec<Option<Vector>> = vectors
-        .iter()
-        .map(|next| next.vector.as_ref().ok().map(|vector| Vector::from(vector.clone())))
-        .collect();
-    let errors: Vec<Option<String>> = vectors.iter().map(|next| next.vector.clone().err()).collect();
+    let (embeddings, errors): (Vec<Option<HalfVector>>, Vec<Option<&str>>) =
+        vectors.iter().map(NextVector::columns).unzip();
     // Waits for nobody's row while it holds others: publishers lock theirs in another order.
     sqlx::query!(
         "with locked as materialized (
@@ -97,7 +108,7 @@ pub async fn store_next(
          )
          update codebase.code_chunks as chunk
          set next_embedding = given.embedding, next_embedding_error = given.error
-         from unnest($1::bigint[], $2::vector[], $3::text[]) as given (number, embedding, error)
+         from unnest($1::bigint[], $2::halfvec[], $3::text[]) as given (number, embedding, error)
          join locked using (number)
          where chunk.number = given.number",
         &numbers,

@@ -8,9 +8,9 @@ use super::embedding_models::NextModel;
 use crate::CodebaseError;
 use crate::fences::{Fence, hold_fence};
 
-/// Up to here a vector, at four bytes a dimension, leaves half of an 8 kB page to the text beside it: see
+/// Up to here a vector, at two bytes a dimension, leaves half of an 8 kB page to the text beside it: see
 /// shared/registry/src/pin_embedding.rs.
-const MAX_PLAIN_DIMENSIONS: u32 = 1024;
+const MAX_PLAIN_DIMENSIONS: u32 = 2048;
 
 /// What became of a switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub async fn switch_model(pool: &PgPool, fence: &Fence, next: &NextModel) -> Res
          alter table codebase.code_chunks rename column next_embedding to embedding;
          alter table codebase.code_chunks rename column next_embedding_error to embedding_error;
          alter table codebase.code_chunks
-             add column next_embedding vector,
+             add column next_embedding halfvec,
              add column next_embedding_error text,
              alter column embedding set storage {storage};
          alter table codebase.code_chunks alter column next_embedding set storage main;

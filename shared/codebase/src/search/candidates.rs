@@ -1,12 +1,13 @@
 //! Fetches what ranking needs to know of the candidates, a few hundred rows without their text, in one statement.
 //! Hands candidates to ranking. Checks the texts that must occur; never orders anything.
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use rustc_hash::FxHashMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::CodebaseError;
+use crate::half_vector::stored_form;
 use crate::lexical::Scored;
 
 /// A chunk that may answer the query.
@@ -43,11 +44,11 @@ pub(crate) async fn fetch_candidates(
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let query_vector = query_vector.map(|values| Vector::from(values.to_vec()));
+    let query_vector = query_vector.map(stored_form);
     let rows = sqlx::query_file!(
         "queries/search_candidates.sql",
         &numbers,
-        query_vector as Option<Vector>,
+        query_vector as Option<HalfVector>,
         phrases,
         pattern
     )

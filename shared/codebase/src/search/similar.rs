@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use super::request::{MAX_TEXT_BYTES, SearchMode, SearchRequest};
 use super::run::{configure, repository_filter, usable_vector};
 use super::vectors::{Nearest, nearest};
 use crate::CodebaseError;
+use crate::half_vector::single_precision;
 use crate::lexical::{self, QueryTerms, Scored};
 use crate::tokenize::TermMaker;
 
@@ -233,7 +234,7 @@ async fn source(connection: &mut PgConnection, request: &SimilarRequest) -> Resu
         }),
         SimilarTo::Chunk(id) => {
             let row = sqlx::query!(
-                r#"select repository_id, file_path, start_line, end_line, content, embedding as "embedding: Vector"
+                r#"select repository_id, file_path, start_line, end_line, content, embedding as "embedding: HalfVector"
                    from codebase.code_chunks
                    where id = $1"#,
                 id
@@ -246,7 +247,7 @@ async fn source(connection: &mut PgConnection, request: &SimilarRequest) -> Resu
             })?;
             Ok(Source {
                 text: row.content,
-                vector: row.embedding.map(|vector| vector.to_vec()),
+                vector: row.embedding.as_ref().map(single_precision),
                 place: Some((
                     row.repository_id,
                     row.file_path,
@@ -271,7 +272,7 @@ async fn lines_of(
     lines: RangeInclusive<u32>,
 ) -> Result<Source, CodebaseError> {
     let rows = sqlx::query!(
-        r#"select start_line, content, embedding as "embedding: Vector"
+        r#"select start_line, content, embedding as "embedding: HalfVector"
            from codebase.code_chunks
            where repository_id = $1 and file_path = $2 and start_line <= $4 and end_line >= $3
            order by start_line, number"#,
@@ -305,9 +306,9 @@ async fn lines_of(
                 source.text.push_str(text);
             }
         }
-        if let Some(vector) = row.embedding {
-            sum.resize(vector.as_slice().len(), 0.0);
-            for (total, value) in sum.iter_mut().zip(vector.as_slice()) {
+        if let Some(vector) = row.embedding.as_ref().map(single_precision) {
+            sum.resize(vector.len(), 0.0);
+            for (total, value) in sum.iter_mut().zip(vector) {
                 *total += value;
             }
         }

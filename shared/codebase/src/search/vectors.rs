@@ -1,12 +1,13 @@
 //! The chunks nearest to the query's vector: exactly where that is cheap or nothing else stands, through the ivfflat index
 //! otherwise. Hands numbers and similarities to the search. Never decides whether there should be an index.
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use sqlx::PgConnection;
 
 use super::outcome::VectorScan;
 use super::path_filter::AllowedFiles;
 use crate::CodebaseError;
+use crate::half_vector::stored_form;
 use crate::vector_index::{VectorSearchPlan, vector_search_plan};
 
 /// Enough that fusion sees what words alone would miss; more only adds noise.
@@ -33,7 +34,7 @@ pub(crate) async fn nearest(
     allowed: Option<&AllowedFiles>,
     chunks: u64,
 ) -> Result<Nearest, CodebaseError> {
-    let query_vector = Vector::from(query_vector.to_vec());
+    let query_vector = stored_form(query_vector);
     if let Some(allowed) = allowed.filter(|allowed| allowed.chunk_count <= EXACT_FILTERED_CHUNKS) {
         return exact_in_files(connection, query_vector, allowed).await;
     }
@@ -51,7 +52,7 @@ pub(crate) async fn nearest(
 
 async fn exact(
     connection: &mut PgConnection,
-    query_vector: Vector,
+    query_vector: HalfVector,
     allowed: Option<&AllowedFiles>,
 ) -> Result<Nearest, CodebaseError> {
     if let Some(allowed) = allowed {
@@ -64,7 +65,7 @@ async fn exact(
            where embedding is not null
            order by (embedding <=> $1) + 0
            limit $2"#,
-        query_vector as Vector,
+        query_vector as HalfVector,
         CANDIDATES
     )
     .fetch_all(connection)
@@ -77,7 +78,7 @@ async fn exact(
 
 async fn exact_in_files(
     connection: &mut PgConnection,
-    query_vector: Vector,
+    query_vector: HalfVector,
     allowed: &AllowedFiles,
 ) -> Result<Nearest, CodebaseError> {
     let file_ids: Vec<i64> = allowed.ids.iter().copied().collect();
@@ -89,7 +90,7 @@ async fn exact_in_files(
            where file.id = any($3) and chunk.embedding is not null
            order by (chunk.embedding <=> $1) + 0
            limit $2"#,
-        query_vector as Vector,
+        query_vector as HalfVector,
         CANDIDATES,
         &file_ids
     )
@@ -103,13 +104,13 @@ async fn exact_in_files(
 
 async fn through_index(
     connection: &mut PgConnection,
-    query_vector: Vector,
+    query_vector: HalfVector,
     probes: i32,
     wanted: i64,
 ) -> Result<Nearest, CodebaseError> {
     // The literal loads pgvector's library while this is parsed; a probes setting made before that would be reset.
     sqlx::query!(
-        r#"select set_config('ivfflat.probes', $1, true) as probes, '[0]'::vector is not null as loaded"#,
+        r#"select set_config('ivfflat.probes', $1, true) as probes, '[0]'::halfvec is not null as loaded"#,
         probes.to_string()
     )
     .fetch_one(&mut *connection)
@@ -119,7 +120,7 @@ async fn through_index(
            from codebase.code_chunks
            order by embedding <=> $1
            limit $2"#,
-        query_vector as Vector,
+        query_vector as HalfVector,
         wanted
     )
     .fetch_all(connection)

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use sqlx::{Connection, PgConnection};
 
 use super::policy::{Vectors, WANTED_RECALL, probe_candidates};
@@ -66,9 +66,9 @@ async fn measure(connection: &mut PgConnection, vectors: &Vectors, lists: i32) -
 }
 
 /// Vectors at even distances in the order in which they came, so that every repository takes part.
-async fn sample(connection: &mut PgConnection, count: i64) -> Result<Vec<Vector>, CodebaseError> {
+async fn sample(connection: &mut PgConnection, count: i64) -> Result<Vec<HalfVector>, CodebaseError> {
     let sampled = sqlx::query_scalar!(
-        r#"select picked.embedding as "embedding!: Vector"
+        r#"select picked.embedding as "embedding!: HalfVector"
            from (select min(number) as first, max(number) as last from codebase.code_chunks) as bounds
            cross join generate_series(0, $1::bigint - 1) as step
            cross join lateral (
@@ -87,7 +87,7 @@ async fn sample(connection: &mut PgConnection, count: i64) -> Result<Vec<Vector>
 }
 
 /// Distances of the nearest, the query's own vector (always first) left out.
-async fn nearest_exact(connection: &mut PgConnection, query: &Vector) -> Result<Vec<f64>, CodebaseError> {
+async fn nearest_exact(connection: &mut PgConnection, query: &HalfVector) -> Result<Vec<f64>, CodebaseError> {
     let mut distances = sqlx::query_scalar!(
         r#"select embedding <=> $1 as "distance!"
            from codebase.code_chunks
@@ -105,7 +105,7 @@ async fn nearest_exact(connection: &mut PgConnection, query: &Vector) -> Result<
 async fn recall(
     connection: &mut PgConnection,
     probes: i32,
-    queries: &[Vector],
+    queries: &[HalfVector],
     truths: &[Vec<f64>],
 ) -> Result<f32, CodebaseError> {
     // The settings end with the transaction. The library that owns the second one is loaded: exact distances came before.

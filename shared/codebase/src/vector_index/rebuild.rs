@@ -119,7 +119,7 @@ async fn build_beside(
     .await?;
     sqlx::raw_sql(AssertSqlSafe(format!(
         "create index concurrently {name} on codebase.code_chunks
-         using ivfflat (embedding vector_cosine_ops)
+         using ivfflat (embedding halfvec_cosine_ops)
          with (lists = {lists})"
     )))
     .execute(&mut *connection)

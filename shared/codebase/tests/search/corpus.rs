@@ -27,7 +27,7 @@ pub(crate) async fn empty_project() -> Project {
         .unwrap();
     sqlx::raw_sql("create extension vector").execute(&pool).await.unwrap();
     sqlx::migrate!("../../migrations/project").run(&pool).await.unwrap();
-    sqlx::raw_sql("alter table codebase.code_chunks alter column embedding type vector(64)")
+    sqlx::raw_sql("alter table codebase.code_chunks alter column embedding type halfvec(64)")
         .execute(&pool)
         .await
         .unwrap();

@@ -4,6 +4,8 @@
 mod embeddings;
 mod fences;
 mod files;
+mod half_precision;
+mod model_change;
 mod project_database;
 mod remove_repository;
 mod replace_files;

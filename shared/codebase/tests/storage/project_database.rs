@@ -26,7 +26,7 @@ pub(crate) async fn project() -> Project {
     sqlx::migrate!("../../migrations/project").run(&pool).await.unwrap();
     sqlx::raw_sql(
         "alter table codebase.code_chunks
-             alter column embedding type vector(256),
+             alter column embedding type halfvec(256),
              alter column embedding set storage plain",
     )
     .execute(&pool)

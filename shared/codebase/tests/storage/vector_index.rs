@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pgvector::Vector;
+use pgvector::HalfVector;
 use quarry_codebase::{Decision, NewFile, RebuildMode, Rebuilt, rebuild_vector_index, vector_index_health};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
@@ -59,7 +59,7 @@ async fn twelve_thousand_chunks_get_a_calibrated_index_while_others_search_and_p
     let searching = async {
         let mut searches = 0;
         while !built.load(Ordering::Relaxed) {
-            let query = Vector::from(vector(&searches.to_string()));
+            let query = HalfVector::from_f32_slice(&vector(&searches.to_string()));
             let mut transaction = project.pool.begin().await.unwrap();
             sqlx::query("set local statement_timeout = '5s'")
                 .execute(&mut *transaction)
@@ -143,7 +143,7 @@ async fn few_chunks_get_no_index_and_what_a_crash_left_is_swept() {
         .await
         .unwrap();
     let build = "create index concurrently code_chunks_embedding_7 on codebase.code_chunks
-                 using ivfflat (embedding vector_cosine_ops) with (lists = 1)";
+                 using ivfflat (embedding halfvec_cosine_ops) with (lists = 1)";
     sqlx::raw_sql("set statement_timeout = '300ms'")
         .execute(&mut connection)
         .await

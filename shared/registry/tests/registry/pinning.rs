@@ -19,7 +19,7 @@ async fn the_first_pin_types_the_column_and_a_second_one_of_the_same_model_chang
     );
     assert_eq!(
         column(&registry, &project).await,
-        ("vector(256)".to_owned(), "p".to_owned())
+        ("halfvec(256)".to_owned(), "p".to_owned())
     );
 }
 
@@ -64,7 +64,7 @@ async fn of_models_that_are_pinned_at_the_same_time_one_wins_and_the_column_is_i
     }
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 4);
     let (column, _) = column(&registry, &project).await;
-    assert_eq!(column, format!("vector({})", won.dimensions));
+    assert_eq!(column, format!("halfvec({})", won.dimensions));
 }
 
 #[tokio::test]
@@ -74,17 +74,17 @@ async fn a_column_typed_before_a_crash_is_typed_anew() {
     let database = registry.database(&project).await.unwrap();
     crate::execute(
         &database,
-        "alter table codebase.code_chunks alter column embedding type vector(99)".to_owned(),
+        "alter table codebase.code_chunks alter column embedding type halfvec(99)".to_owned(),
     )
     .await;
     registry.pin_embedding(&project, "model-a", 256).await.unwrap();
-    assert_eq!(column(&registry, &project).await.0, "vector(256)");
+    assert_eq!(column(&registry, &project).await.0, "halfvec(256)");
 }
 
 #[tokio::test]
 async fn the_largest_vectors_stand_beside_a_long_text() {
     let registry = registry().await;
-    for (dimensions, storage) in [(1024, "p"), (1025, "m"), (2000, "m")] {
+    for (dimensions, storage) in [(2048, "p"), (2049, "m"), (4000, "m")] {
         let project = create(&registry, &format!("large_{dimensions}")).await;
         registry.pin_embedding(&project, "model", dimensions).await.unwrap();
         assert_eq!(column(&registry, &project).await.1, storage);
@@ -95,13 +95,17 @@ async fn the_largest_vectors_stand_beside_a_long_text() {
             insert into codebase.code_chunks
                 (repository_id, file_path, content, start_line, end_line, embedding, embedding_hash)
             select id, 'a', (select string_agg(md5(n::text), '') from generate_series(1, 400) n), 1, 1,
-                (select array_agg(random()) from generate_series(1, $1))::vector, '\\x00'
+                (select array_agg(random()) from generate_series(1, $1))::halfvec, '\\x00'
             from repository",
         )
         .bind(dimensions.cast_signed())
         .execute(&registry.database(&project).await.unwrap())
         .await;
         assert!(stored.is_ok(), "{stored:?}");
+        let indexed = sqlx::query("create index on codebase.code_chunks using ivfflat (embedding halfvec_cosine_ops)")
+            .execute(&registry.database(&project).await.unwrap())
+            .await;
+        assert!(indexed.is_ok(), "{indexed:?}");
     }
 }
 
@@ -109,13 +113,13 @@ async fn the_largest_vectors_stand_beside_a_long_text() {
 async fn dimensions_over_the_limit_are_refused_before_anything_changes() {
     let registry = registry().await;
     let project = create(&registry, "too_large").await;
-    let error = registry.pin_embedding(&project, "model", 3072).await.unwrap_err();
+    let error = registry.pin_embedding(&project, "model", 4096).await.unwrap_err();
     assert!(matches!(
         error,
-        RegistryError::DimensionsOutOfRange { dimensions: 3072 }
+        RegistryError::DimensionsOutOfRange { dimensions: 4096 }
     ));
     assert_eq!(registry.project_by_id(project.id).await.unwrap().embedding, None);
-    assert_eq!(column(&registry, &project).await.0, "vector");
+    assert_eq!(column(&registry, &project).await.0, "halfvec");
 }
 
 /// Type and storage of the embedding column.
