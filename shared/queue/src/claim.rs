@@ -4,9 +4,11 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::claim_floor::ClaimFloor;
 use crate::error::Result;
 use crate::lane::{JobKind, Lane};
 use crate::turns::Turns;
@@ -36,8 +38,8 @@ pub struct Claim {
     pub worker_id: i64,
 }
 
-/// What a worker is able and willing to do, and whose turn it is with it. Keep one for the life of the worker; clones
-/// share the turns.
+/// What a worker is able and willing to do, whose turn it is with it, and how far back lanes wait for it. Keep one for the
+/// life of the worker; clones share the last two.
 #[derive(Clone, Debug)]
 pub struct ClaimFilter {
     /// Where it reaches files: its own host's name, then the labels it carries. It gets the lanes of those and the
@@ -51,6 +53,7 @@ pub struct ClaimFilter {
     /// What [`crate::limit_project`] says of a project goes before it. Exact if all workers say the same.
     pub leases_per_project: Option<NonZeroU16>,
     turns: Turns,
+    floor: ClaimFloor,
 }
 
 impl ClaimFilter {
@@ -62,6 +65,7 @@ impl ClaimFilter {
             projects: None,
             leases_per_project: None,
             turns: Turns::default(),
+            floor: ClaimFloor::default(),
         }
     }
 
@@ -121,6 +125,10 @@ impl ClaimFilter {
 pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: usize) -> Result<Vec<Claim>> {
     let limit = i64::try_from(limit.min(CLAIM_LIMIT)).expect("the limit is small");
     let places = filter.turns.places(&filter.distinct_hosts());
+    let since = match filter.floor.current() {
+        Some(since) => since,
+        None => filter.floor.found(oldest_due(pool, filter).await?),
+    };
     let mut rows = sqlx::query_file!(
         "src/queries/claim.sql",
         worker.id,
@@ -132,6 +140,7 @@ pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: 
         filter.projects.as_deref(),
         filter.default_limit(),
         limit,
+        since,
     )
     .fetch_all(pool)
     .await?;
@@ -163,18 +172,42 @@ pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: 
 /// How long until a lane is due that this filter lets through; zero: now; none: nothing is waiting, or only in projects
 /// that have all they may. Measured on the database's clock. A lane that others are just claiming counts as due.
 pub async fn next_due(pool: &PgPool, filter: &ClaimFilter) -> Result<Option<Duration>> {
+    let next = first_ready(pool, filter, false).await?;
+    let wait = next.run_at.map(|at| (at - next.now).to_std().unwrap_or_default());
+    if wait == Some(Duration::ZERO) {
+        // Perhaps overlooked, because it is due since long before it was committed.
+        filter.floor.forget();
+    }
+    Ok(wait)
+}
+
+/// Since when the oldest lane has waited that the filter lets through, or whose project has all it may have: it may be
+/// claimed as soon as one of the project's runs ends. Now, if none is due.
+async fn oldest_due(pool: &PgPool, filter: &ClaimFilter) -> Result<DateTime<Utc>> {
+    let oldest = first_ready(pool, filter, true).await?;
+    Ok(oldest.run_at.map_or(oldest.now, |at| at.min(oldest.now)))
+}
+
+struct FirstReady {
+    run_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+}
+
+async fn first_ready(pool: &PgPool, filter: &ClaimFilter, over_the_limit_too: bool) -> Result<FirstReady> {
     let places = Turns::default().places(&filter.distinct_hosts());
-    let seconds = sqlx::query_file_scalar!(
-        "src/queries/next_due.sql",
+    let first = sqlx::query_file_as!(
+        FirstReady,
+        "src/queries/first_ready.sql",
         &places.levels,
         &places.hosts,
         &filter.kind_words() as &[&str],
         filter.projects.as_deref(),
         filter.default_limit(),
+        over_the_limit_too,
     )
     .fetch_one(pool)
     .await?;
-    Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
+    Ok(first)
 }
 
 /// Whether the lease still stands: not revoked, not rescued, and its worker not expired. For the last look before

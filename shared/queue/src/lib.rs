@@ -11,6 +11,7 @@ mod remove;
 mod wakeup;
 
 mod claim;
+mod claim_floor;
 mod dirty_files;
 mod extend_tickets;
 mod progress;

@@ -5,6 +5,7 @@
 -- each; from those that are due up to 64 are taken, so that the next project has its turn with the next claim.
 -- Every scan has equality on the index's first columns and its order on the next: there is no plan with a sort to
 -- prefer, whatever the statistics say, and of a project's lanes that are due in the future one is read.
+-- Nothing that waits was due before $10: dead entries of the index from before it are not passed, see claim_floor.rs.
 -- The inner limits are literals: with a parameter the generic plan of a prepared statement assumes a tenth of the table.
 -- Rows are locked one by one as the outer limit asks for them; those other claimers hold are skipped, not waited for.
 with candidate as materialized (
@@ -20,6 +21,7 @@ with candidate as materialized (
                     and lane.host = place.host
                     and lane.project_id > place.after
                     and lane.project_id <= place.through
+                    and lane.run_at >= $10
                 order by lane.project_id, lane.run_at
                 limit 1
             )
@@ -34,6 +36,7 @@ with candidate as materialized (
                     and lane.host = place.host
                     and lane.project_id > first.project_id
                     and lane.project_id <= place.through
+                    and lane.run_at >= $10
                 order by lane.project_id, lane.run_at
                 limit 1
             ) as next

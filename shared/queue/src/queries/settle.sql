@@ -6,9 +6,10 @@ with lane as (
         attempt = $4,
         losses = $5,
         full_requested = full_requested or (claimed_full and $6),
-        -- Null keeps what the first request during the run asked for. Half of a pause is jitter.
+        -- Null keeps what the first request during the run asked for, but no lane that becomes ready is due before that.
+        -- Half of a pause is jitter.
         run_at = case
-            when $7::double precision is null then run_at
+            when $7::double precision is null then greatest(run_at, clock_timestamp())
             else clock_timestamp() + $7 * (0.5 + random() / 2) * interval '1 second'
         end,
         waiting_since = case when $2 = 'idle' then null else coalesce(waiting_since, clock_timestamp()) end,

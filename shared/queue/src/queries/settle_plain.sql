@@ -11,6 +11,8 @@ with held as materialized (
 ended as (
     update jobs
     set state = case when jobs.dirty_generation > jobs.claimed_generation then 'ready' else 'idle' end,
+        -- No lane that becomes ready is due before that.
+        run_at = greatest(jobs.run_at, clock_timestamp()),
         done_generation = jobs.claimed_generation,
         attempt = 0,
         losses = 0,

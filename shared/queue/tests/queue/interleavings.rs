@@ -22,6 +22,8 @@ const GUARD: &str = "
             raise exception 'a generation went back';
         elsif new.state = 'idle' and old.state = 'leased' and new.dirty_generation > new.claimed_generation then
             raise exception 'a request was forgotten';
+        elsif new.state = 'ready' and old.state <> 'ready' and new.run_at < statement_timestamp() then
+            raise exception 'a lane became ready that was due before: claims would not look for it';
         end if;
         return new;
     end $$;

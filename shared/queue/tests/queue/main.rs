@@ -12,6 +12,7 @@ mod leases;
 mod limits;
 mod listing;
 mod model;
+mod overlooking;
 mod plan;
 mod poison;
 mod removing;

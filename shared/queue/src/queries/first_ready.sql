@@ -1,7 +1,7 @@
--- Seconds until the next lane this worker could claim is due; zero or less: it is due now.
--- One look into the index per level, place and project, like the claim. A project that has all it may have leased does
--- not count: the worker that ends one of its runs looks for the next by itself.
-select extract(epoch from min(turn.run_at) - clock_timestamp())::double precision as seconds
+-- When the first lane is due that this worker could claim, and the time it is now.
+-- One look into the index per level, place and project, like the claim. A project that has all it may have leased counts
+-- only if $6 says so: the worker that ends one of its runs looks for the next by itself.
+select min(turn.run_at) as run_at, clock_timestamp() as "now!"
 from unnest($1::smallint[], $2::text[]) as place (priority, host)
 cross join lateral (
     with recursive first as (
@@ -39,5 +39,6 @@ cross join lateral (
     where $4::uuid[] is null or first.project_id = any ($4)
     offset 0
 ) as turn
-where turn.max_leases is null
+where $6
+    or turn.max_leases is null
     or turn.max_leases > (select count(*) from jobs where state = 'leased' and jobs.project_id = turn.project_id)
