@@ -181,10 +181,14 @@ pub async fn next_due(pool: &PgPool, filter: &ClaimFilter) -> Result<Option<Dura
     Ok(wait)
 }
 
-/// Since when the oldest lane has waited that the filter lets through, or whose project has all it may have: it may be
-/// claimed as soon as one of the project's runs ends. Now, if none is due.
+/// Since when the oldest lane has waited on the filter's hosts, of whatever kind and in whatever project: also what the
+/// worker has no place for now, or a project no lease, may be claimed a moment later. Now, if none is due.
 async fn oldest_due(pool: &PgPool, filter: &ClaimFilter) -> Result<DateTime<Utc>> {
-    let oldest = first_ready(pool, filter, true).await?;
+    let any = ClaimFilter {
+        hosts: filter.hosts.clone(),
+        ..ClaimFilter::everything("")
+    };
+    let oldest = first_ready(pool, &any, true).await?;
     Ok(oldest.run_at.map_or(oldest.now, |at| at.min(oldest.now)))
 }
 

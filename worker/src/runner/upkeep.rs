@@ -25,8 +25,11 @@ const EMBEDDINGS_AT_ONCE: u32 = 50_000;
 /// A server that takes longer to tidy up has better things to do; rescue must not wait behind a connection that died.
 const TIDY_LIMIT: Duration = Duration::from_secs(300);
 
-/// History grows by rows a minute; an hour's worth is nothing.
-const PRUNE_EVERY: u32 = 3600;
+/// Rounds. History grows by rows a minute; an hour's worth is nothing.
+const TIDY_EVERY: u32 = 3600;
+
+/// The round of the first time: a worker that leaves when it is idle seldom lives for an hour.
+const FIRST_TIDY: u32 = 60;
 
 pub(super) struct Upkeep(AbortHandle);
 
@@ -59,7 +62,7 @@ async fn keep_up(context: Context) {
             Ok(Err(error)) => tracing::debug!("rescue: {:#}", anyhow::Error::from(error)),
             Err(_) => tracing::debug!("rescue: the database does not answer"),
         }
-        if round % PRUNE_EVERY == PRUNE_EVERY - 1 {
+        if round % TIDY_EVERY == FIRST_TIDY {
             match tokio::time::timeout(TIDY_LIMIT, tidy(&context)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!("tidy: {error:#}"),

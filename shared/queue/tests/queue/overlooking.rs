@@ -45,3 +45,16 @@ async fn what_waits_long_because_its_project_has_all_it_may_is_claimed_as_soon_a
         bench.settle(&claims[0], Outcome::Succeeded).await;
     }
 }
+
+#[tokio::test]
+async fn what_waits_long_because_its_worker_had_no_place_for_its_kind_is_claimed_as_soon_as_it_has() {
+    let bench = Bench::new().await;
+    let filter = ClaimFilter::everything(HOST);
+    bench.save(&["a"]).await;
+    make_due_an_hour_ago(&bench).await;
+    let narrowed = filter.clone().with_kinds([JobKind::SyncRepository]);
+    let narrowed = claim(&bench.pool, &bench.worker, &narrowed, CLAIM_LIMIT).await.unwrap();
+    assert!(narrowed.is_empty());
+    let claims = claim(&bench.pool, &bench.worker, &filter, CLAIM_LIMIT).await.unwrap();
+    assert_eq!(claims.len(), 1);
+}

@@ -230,6 +230,24 @@ async fn every_run_is_in_the_history_and_old_ones_are_pruned() {
     ));
 }
 
+/// Were it only some per hour, a registry with many busy projects would keep more of them every hour.
+#[tokio::test]
+async fn all_old_tickets_are_pruned_at_once_however_many() {
+    let bench = Bench::new().await;
+    sqlx::query(
+        "insert into tickets (id, project_id, requested_by, created_at)
+         select gen_random_uuid(), $1, 'test', clock_timestamp() - interval '8 days'
+         from generate_series(1, 25000)",
+    )
+    .bind(bench.project)
+    .execute(&bench.pool)
+    .await
+    .unwrap();
+    bench.sync().await;
+    assert_eq!(prune(&bench.pool, KEEP_TICKETS, KEEP_RUNS).await.unwrap(), 25_000);
+    assert_eq!(bench.column("select count(*) from tickets").await, 1);
+}
+
 #[tokio::test]
 async fn a_dropped_project_leaves_nothing_behind() {
     let bench = Bench::new().await;
