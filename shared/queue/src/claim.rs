@@ -1,16 +1,14 @@
 //! Claims due lanes. Each claim is one short statement; the run then works under the lease it gave, and whatever it
 //! publishes carries the claim's fence. Never holds a transaction open while work is done and never decides a retry.
 
-use std::num::NonZeroU16;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
-use uuid::Uuid;
 
-use crate::claim_floor::ClaimFloor;
+use crate::claim_filter::ClaimFilter;
 use crate::error::Result;
-use crate::lane::{JobKind, Lane};
+use crate::lane::Lane;
 use crate::turns::Turns;
 use crate::workers::Worker;
 
@@ -38,85 +36,6 @@ pub struct Claim {
     pub worker_id: i64,
 }
 
-/// What a worker is able and willing to do, whose turn it is with it, and how far back lanes wait for it. Keep one for the
-/// life of the worker; clones share the last two.
-#[derive(Clone, Debug)]
-pub struct ClaimFilter {
-    /// Where it reaches files: its own host's name, then the labels it carries. It gets the lanes of those and the
-    /// lanes any host can do.
-    pub hosts: Vec<String>,
-    /// The kinds it does.
-    pub kinds: Vec<JobKind>,
-    /// Only these projects; none: all.
-    pub projects: Option<Vec<Uuid>>,
-    /// How many lanes of one project may be leased at a time, by all workers together; none: as many as there are.
-    /// What [`crate::limit_project`] says of a project goes before it. Exact if all workers say the same.
-    pub leases_per_project: Option<NonZeroU16>,
-    turns: Turns,
-    floor: ClaimFloor,
-}
-
-impl ClaimFilter {
-    /// Every kind and every project reachable from `host`.
-    pub fn everything(host: impl Into<String>) -> Self {
-        Self {
-            hosts: vec![host.into()],
-            kinds: JobKind::ALL.to_vec(),
-            projects: None,
-            leases_per_project: None,
-            turns: Turns::default(),
-            floor: ClaimFloor::default(),
-        }
-    }
-
-    /// Also what several machines can reach that share a label.
-    #[must_use]
-    pub fn with_labels(mut self, labels: impl IntoIterator<Item = String>) -> Self {
-        self.hosts.extend(labels);
-        self
-    }
-
-    /// Only these kinds.
-    #[must_use]
-    pub fn with_kinds(mut self, kinds: impl IntoIterator<Item = JobKind>) -> Self {
-        self.kinds = kinds.into_iter().collect();
-        self
-    }
-
-    /// Only these projects.
-    #[must_use]
-    pub fn with_projects(mut self, projects: impl IntoIterator<Item = Uuid>) -> Self {
-        self.projects = Some(projects.into_iter().collect());
-        self
-    }
-
-    /// At most so many lanes of one project at a time, by all workers together.
-    #[must_use]
-    pub fn with_leases_per_project(mut self, leases: Option<NonZeroU16>) -> Self {
-        self.leases_per_project = leases;
-        self
-    }
-
-    pub(crate) fn kind_words(&self) -> Vec<&'static str> {
-        self.kinds.iter().map(|kind| kind.as_str()).collect()
-    }
-
-    /// Each place once, last the one for what any host can do.
-    pub(crate) fn distinct_hosts(&self) -> Vec<&str> {
-        let mut hosts: Vec<&str> = Vec::with_capacity(self.hosts.len() + 1);
-        for host in self.hosts.iter().map(String::as_str).chain([""]) {
-            if !hosts.contains(&host) {
-                hosts.push(host);
-            }
-        }
-        hosts
-    }
-
-    pub(crate) fn default_limit(&self) -> Option<i32> {
-        self.leases_per_project.map(|leases| i32::from(leases.get()))
-    }
-}
-
 /// Leases up to `limit` (at most [`CLAIM_LIMIT`]) due lanes to the worker, the most urgent first, and at each level from
 /// the project whose turn it is.
 ///
@@ -129,8 +48,11 @@ pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: 
         Some(since) => since,
         None => filter.floor.found(oldest_due(pool, filter).await?),
     };
-    let mut rows = sqlx::query_file!(
-        "src/queries/claim.sql",
+    let mut rows = sqlx::query!(
+        r#"select id as "id!", priority as "priority!", host as "host!", run_at as "run_at!", project_id as "project_id!",
+               repository_id, kind as "kind!", shard as "shard!", fence as "fence!", attempt as "attempt!",
+               claimed_generation as "claimed_generation!", claimed_full as "claimed_full!"
+           from claim_lanes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         worker.id,
         &places.levels,
         &places.hosts,
@@ -172,13 +94,10 @@ pub async fn claim(pool: &PgPool, worker: &Worker, filter: &ClaimFilter, limit: 
 /// How long until a lane is due that this filter lets through; zero: now; none: nothing is waiting, or only in projects
 /// that have all they may. Measured on the database's clock. A lane that others are just claiming counts as due.
 pub async fn next_due(pool: &PgPool, filter: &ClaimFilter) -> Result<Option<Duration>> {
-    let next = first_ready(pool, filter, false).await?;
-    let wait = next.run_at.map(|at| (at - next.now).to_std().unwrap_or_default());
-    if wait == Some(Duration::ZERO) {
-        // Perhaps overlooked, because it is due since long before it was committed.
-        filter.floor.forget();
-    }
-    Ok(wait)
+    let first = first_due(pool, filter, filter.floor.current(), false).await?;
+    Ok(first
+        .due_at
+        .map(|at| (at - first.looked_at).to_std().unwrap_or_default()))
 }
 
 /// Since when the oldest lane has waited on the filter's hosts, of whatever kind and in whatever project: also what the
@@ -188,26 +107,32 @@ async fn oldest_due(pool: &PgPool, filter: &ClaimFilter) -> Result<DateTime<Utc>
         hosts: filter.hosts.clone(),
         ..ClaimFilter::everything("")
     };
-    let oldest = first_ready(pool, &any, true).await?;
-    Ok(oldest.run_at.map_or(oldest.now, |at| at.min(oldest.now)))
+    let first = first_due(pool, &any, None, true).await?;
+    Ok(first.due_at.map_or(first.looked_at, |at| at.min(first.looked_at)))
 }
 
-struct FirstReady {
-    run_at: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
+struct FirstDue {
+    due_at: Option<DateTime<Utc>>,
+    looked_at: DateTime<Utc>,
 }
 
-async fn first_ready(pool: &PgPool, filter: &ClaimFilter, over_the_limit_too: bool) -> Result<FirstReady> {
+async fn first_due(
+    pool: &PgPool,
+    filter: &ClaimFilter,
+    since: Option<DateTime<Utc>>,
+    over_the_limit_too: bool,
+) -> Result<FirstDue> {
     let places = Turns::default().places(&filter.distinct_hosts());
-    let first = sqlx::query_file_as!(
-        FirstReady,
-        "src/queries/first_ready.sql",
+    let first = sqlx::query_as!(
+        FirstDue,
+        r#"select due_at, looked_at as "looked_at!" from first_due($1, $2, $3, $4, $5, $6, $7)"#,
         &places.levels,
         &places.hosts,
         &filter.kind_words() as &[&str],
         filter.projects.as_deref(),
         filter.default_limit(),
         over_the_limit_too,
+        since.unwrap_or(DateTime::UNIX_EPOCH),
     )
     .fetch_one(pool)
     .await?;

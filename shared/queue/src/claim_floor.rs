@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// So often the oldest waiting lane is looked for again. A lane that was overlooked waits so long at most.
-const LOOKS_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// So often a worker looks for the oldest waiting lane again. A lane that is overlooked waits so long at most.
+pub(crate) const LOOKS_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// A request names the time at which its lane is due before it commits; so long it may take.
-const COMMITS_WITHIN: TimeDelta = TimeDelta::seconds(10);
+/// A request names the time at which its lane is due before it commits; so long it may take without being overlooked.
+const COMMITS_WITHIN: TimeDelta = TimeDelta::seconds(2);
 
 #[derive(Clone, Copy, Debug)]
 struct Floor {
@@ -22,29 +22,33 @@ struct Floor {
 }
 
 /// What one worker knows of it. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ClaimFloor(Arc<Mutex<Option<Floor>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct ClaimFloor {
+    looks_again_after: Duration,
+    last: Arc<Mutex<Option<Floor>>>,
+}
 
 impl ClaimFloor {
+    pub(crate) fn new(looks_again_after: Duration) -> Self {
+        Self {
+            looks_again_after,
+            last: Arc::default(),
+        }
+    }
+
     /// None: it is time to look for the oldest lane that waits.
     pub(crate) fn current(&self) -> Option<DateTime<Utc>> {
-        let floor = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        floor
-            .filter(|floor| floor.looked_at.elapsed() < LOOKS_AGAIN_AFTER)
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.filter(|floor| floor.looked_at.elapsed() < self.looks_again_after)
             .map(|floor| floor.since)
     }
 
-    /// `oldest`: since when, by the database's clock, the oldest of all waiting lanes has been due; if none waits, or none
-    /// is due yet, the time of the look.
+    /// `oldest`: since when, by the database's clock, the oldest of all waiting lanes has been due; if none is due, the time
+    /// of the look.
     pub(crate) fn found(&self, oldest: DateTime<Utc>) -> DateTime<Utc> {
         let since = oldest - COMMITS_WITHIN;
         let looked_at = Instant::now();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Floor { since, looked_at });
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Floor { since, looked_at });
         since
-    }
-
-    /// The next claim looks for the oldest lane first.
-    pub(crate) fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

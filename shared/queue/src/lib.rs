@@ -11,6 +11,7 @@ mod remove;
 mod wakeup;
 
 mod claim;
+mod claim_filter;
 mod claim_floor;
 mod dirty_files;
 mod extend_tickets;
@@ -39,7 +40,8 @@ mod waiting;
 mod error;
 
 pub use cancel::{cancel_job, cancel_ticket, retry_job};
-pub use claim::{CLAIM_LIMIT, Claim, ClaimFilter, claim, holds, next_due};
+pub use claim::{CLAIM_LIMIT, Claim, claim, holds, next_due};
+pub use claim_filter::ClaimFilter;
 pub use dirty_files::{DirtyFile, dirty_files, drop_dirty, saved_files};
 pub use enqueue::{SyncRequest, Ticket, WAITING_SAVES_LIMIT, enqueue_model_change, enqueue_rebuild, enqueue_sync};
 pub use error::{QueueError, Result};

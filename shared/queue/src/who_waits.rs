@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
-use crate::claim::{Claim, ClaimFilter};
+use crate::claim::Claim;
+use crate::claim_filter::ClaimFilter;
 use crate::error::Result;
 use crate::turns::Turns;
 

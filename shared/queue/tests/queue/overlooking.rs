@@ -15,19 +15,32 @@ async fn make_due_an_hour_ago(bench: &Bench) {
 }
 
 #[tokio::test]
-async fn a_lane_before_the_floor_is_found_once_the_worker_has_looked_what_is_due() {
+async fn a_lane_before_the_floor_is_found_when_the_worker_looks_for_the_oldest_again() {
     let bench = Bench::new().await;
     let filter = ClaimFilter::everything(HOST);
-    let claims = || claim(&bench.pool, &bench.worker, &filter, CLAIM_LIMIT);
-    assert!(claims().await.unwrap().is_empty());
+    let looks_seldom = filter.clone().with_looks_for_the_oldest_every(Duration::MAX);
+    let looks_always = filter.with_looks_for_the_oldest_every(Duration::ZERO);
+    let claims = async |filter| {
+        claim(&bench.pool, &bench.worker, filter, CLAIM_LIMIT)
+            .await
+            .unwrap()
+            .len()
+    };
+    assert_eq!(claims(&looks_seldom).await, 0);
+    assert_eq!(claims(&looks_always).await, 0);
     bench.save(&["a"]).await;
     make_due_an_hour_ago(&bench).await;
-    assert!(
-        claims().await.unwrap().is_empty(),
-        "there is no floor, and every claim passes all dead rows"
+    assert_eq!(
+        claims(&looks_seldom).await,
+        0,
+        "it passes all dead rows with every claim"
     );
-    assert_eq!(next_due(&bench.pool, &filter).await.unwrap(), Some(Duration::ZERO));
-    assert_eq!(claims().await.unwrap().len(), 1);
+    assert_eq!(next_due(&bench.pool, &looks_seldom).await.unwrap(), None);
+    assert_eq!(
+        next_due(&bench.pool, &looks_always).await.unwrap(),
+        Some(Duration::ZERO)
+    );
+    assert_eq!(claims(&looks_always).await, 1);
 }
 
 #[tokio::test]
