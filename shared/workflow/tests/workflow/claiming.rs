@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::project_database::{create, numbers, register, with_items};
+use crate::project_database::{create, link, numbers, register, until_waiting, with_items};
 
 #[tokio::test]
 async fn the_first_ready_one_that_the_query_wants_is_claimed() {
@@ -79,6 +79,37 @@ async fn a_late_write_of_a_lost_claim_is_refused() {
         claim_next(&pool, &EntityQuery::all("item"), "next", 60).await.unwrap(),
         None
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_blocked_while_it_is_being_claimed_leaves_the_next_one_to_the_claimant() {
+    let pool = with_items().await;
+    let blocker = create(&pool, "item", json!({"n": 1, "status": "open"})).await;
+    let wanted = create(&pool, "item", json!({"n": 2, "status": "open"})).await;
+    let next = create(&pool, "item", json!({"n": 3, "status": "open"})).await;
+    let query = EntityQuery {
+        filter: Some(json!({"n": {"gt": 1}})),
+        sort: vec!["n".to_owned()],
+        ..EntityQuery::all("item")
+    };
+    let lost = claim_next(&pool, &query, "ana", 60).await.unwrap().unwrap();
+    assert_eq!(lost.entity.id, wanted.id);
+    end_lease(&pool, wanted.id).await;
+    let mut gate = pool.begin().await.unwrap();
+    sqlx::query("select from workflow.entity_claims where entity_id = $1 for update")
+        .bind(wanted.id)
+        .execute(&mut *gate)
+        .await
+        .unwrap();
+    let claiming = tokio::spawn({
+        let pool = pool.clone();
+        async move { claim_next(&pool, &query, "ben", 60).await }
+    });
+    until_waiting(&pool, 1).await;
+    link(&pool, blocker.id, "blocks", wanted.id).await.unwrap();
+    gate.rollback().await.unwrap();
+    let claimed = claiming.await.unwrap().unwrap().unwrap();
+    assert_eq!(claimed.entity.id, next.id);
 }
 
 #[tokio::test]

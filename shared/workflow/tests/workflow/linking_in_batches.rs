@@ -1,11 +1,9 @@
-use quarry_workflow::{
-    Atomicity, Author, BulkReport, WorkflowError, bulk_apply, code_of, get_entity, links_of, undo_batch,
-};
+use quarry_workflow::{Atomicity, Author, BulkReport, WorkflowError, bulk_apply, get_entity, links_of, undo_batch};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::project_database::{create, link, unlink, with_items};
+use crate::project_database::{create, link, unlink, until_waiting, with_items};
 
 async fn items<const N: usize>(pool: &PgPool) -> [Uuid; N] {
     let mut ids = [Uuid::nil(); N];
@@ -21,11 +19,15 @@ async fn apply(pool: &PgPool, operations: &[Value]) -> BulkReport {
         .unwrap()
 }
 
-/// What is linked to the entities, and whose links these are.
+/// What is linked to the entities, since when, and whose links these are.
 async fn standing(pool: &PgPool, ids: &[Uuid]) -> Value {
+    let code = "select coalesce(jsonb_agg(to_jsonb(code) order by reference), '[]')
+         from workflow.entity_code as code
+         where entity_id = $1";
     let mut all = Vec::new();
     for id in ids {
-        all.push(json!({"links": links_of(pool, *id).await.unwrap(), "code": code_of(pool, *id).await.unwrap()}));
+        let code: Value = sqlx::query_scalar(code).bind(id).fetch_one(pool).await.unwrap();
+        all.push(json!({"links": links_of(pool, *id).await.unwrap(), "code": code}));
     }
     all.into()
 }
@@ -122,6 +124,7 @@ async fn taking_a_batch_back_leaves_links_that_others_made_since() {
         &[
             json!({"op": "link", "from": a, "kind": "blocks", "to": b}),
             json!({"op": "unlink", "from": c, "kind": "blocks", "to": d}),
+            json!({"op": "link", "from": a, "kind": "about", "to": "shop/src/cart.rs"}),
         ],
     )
     .await;
@@ -133,8 +136,10 @@ async fn taking_a_batch_back_leaves_links_that_others_made_since() {
     assert_eq!(links_of(&pool, a).await.unwrap().len(), 1);
     unlink(&pool, d, "blocks", c).await.unwrap();
 
-    unlink(&pool, a, "blocks", b).await.unwrap();
-    link(&pool, a, "blocks", b).await.unwrap();
+    for (kind, to) in [("blocks", b.to_string()), ("about", "shop/src/cart.rs".to_owned())] {
+        unlink(&pool, a, kind, &to).await.unwrap();
+        link(&pool, a, kind, &to).await.unwrap();
+    }
     link(&pool, c, "blocks", d).await.unwrap();
     let others = standing(&pool, &[a, b, c, d]).await;
     let undone = undo_batch(&pool, batch, "test").await.unwrap();
@@ -173,4 +178,40 @@ async fn batches_that_link_each_others_entities_do_not_wait_for_each_other_in_a_
         }
     };
     tokio::join!(write(a, b, "blocks"), write(b, a, "relates_to"), alone);
+}
+
+/// Both come to stand before the same entity, whoever takes back first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_and_one_that_is_taken_back_do_not_wait_for_each_other_in_a_circle() {
+    let pool = with_items().await;
+    let [a, b, c] = items(&pool).await;
+    link(&pool, a, "blocks", b).await.unwrap();
+    let report = apply(
+        &pool,
+        &[
+            json!({"op": "update", "id": a, "expected_version": 1, "patch": {"n": 2}}),
+            json!({"op": "unlink", "from": a, "kind": "blocks", "to": b}),
+        ],
+    )
+    .await;
+    let mut gate = pool.begin().await.unwrap();
+    sqlx::query("select from workflow.entities where id = $1 for update")
+        .bind(a)
+        .execute(&mut *gate)
+        .await
+        .unwrap();
+    let undoing = tokio::spawn({
+        let pool = pool.clone();
+        async move { undo_batch(&pool, report.batch_id.unwrap(), "ben").await }
+    });
+    until_waiting(&pool, 1).await;
+    let linking = tokio::spawn({
+        let pool = pool.clone();
+        async move { apply(&pool, &[json!({"op": "link", "from": c, "kind": "blocks", "to": a})]).await }
+    });
+    until_waiting(&pool, 2).await;
+    gate.rollback().await.unwrap();
+    let undone = undoing.await.unwrap().unwrap();
+    assert_eq!((undone.entities, undone.links), (1, 1));
+    assert_eq!(linking.await.unwrap().succeeded, 1);
 }

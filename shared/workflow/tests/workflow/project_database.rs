@@ -146,3 +146,13 @@ pub(crate) async fn store_items(pool: &PgPool, count: i32) -> Vec<Uuid> {
     .await
     .unwrap()
 }
+
+/// Returns when so many sessions of this database wait for a lock.
+pub(crate) async fn until_waiting(pool: &PgPool, sessions: i64) {
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let waited = async { while sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await.unwrap() < sessions {} };
+    tokio::time::timeout(std::time::Duration::from_secs(60), waited)
+        .await
+        .unwrap();
+}
