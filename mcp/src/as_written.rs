@@ -156,6 +156,8 @@ mod tests {
             call(&deepest),
             call(r#"{"data":{"n":18446744073709551616}"#),
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":1,"cursor":2}}"#.to_owned(),
+            r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"x","arguments":{"a":1,"a":2}}}"#
+                .to_owned(),
             "no message".to_owned(),
         ] {
             assert_eq!(refused(message.as_bytes()), None, "{message}");
