@@ -2,7 +2,7 @@
 //! way back: which pointers differ between two documents.
 //! Never checks the result against a schema; it only keeps what patches build from growing without end.
 
-use json_patch::PatchOperation;
+use json_patch::{PatchErrorKind, PatchOperation};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -76,7 +76,13 @@ fn apply_steps(document: &Value, steps: &Value) -> Result<Value, Faults> {
         let copies = matches!(operation, PatchOperation::Copy(_) | PatchOperation::Move(_));
         // The copy is ours alone: a patch that fails half-way leaves nothing behind.
         json_patch::patch_unsafe(&mut changed, &[operation]).map_err(|error| {
-            let message = format!("{} at {}", error.kind, cut(error.path.as_str(), 200));
+            let path = cut(error.path.as_str(), 200);
+            let message = match error.kind {
+                PatchErrorKind::InvalidPointer => format!("the document has no place {path}"),
+                PatchErrorKind::InvalidFromPointer => "the document has nothing at the place `from`".to_owned(),
+                PatchErrorKind::TestFailed => format!("the value at {path} is another one"),
+                kind => format!("{kind} at {path}"),
+            };
             Faults::one(&at, "path", message)
         })?;
         // Values can double with each of them.
@@ -153,20 +159,27 @@ mod tests {
             Change::from_patch(steps).apply(&before).unwrap(),
             json!({"n": 2, "tags": ["a", "b"]})
         );
-        for (steps, pointer) in [
+        for (steps, pointer, says) in [
             (
                 json!([{"op": "replace", "path": "/n", "value": 2}, {"op": "test", "path": "/n", "value": 1}]),
                 "/1",
+                "the value at /n is another one",
             ),
-            (json!([{"op": "remove", "path": "/missing"}]), "/0"),
-            (json!([{"op": "smudge", "path": "/n"}]), "/0"),
-            (json!([7]), "/0"),
-            (json!(7), ""),
+            (json!([{"op": "remove", "path": "/missing"}]), "/0", "no place /missing"),
+            (
+                json!([{"op": "copy", "from": "/x", "path": "/n"}]),
+                "/0",
+                "nothing at the place `from`",
+            ),
+            (json!([{"op": "smudge", "path": "/n"}]), "/0", "a step is"),
+            (json!([7]), "/0", "a step is"),
+            (json!(7), "", ""),
         ] {
             let Err(WorkflowError::InvalidPatch(found)) = Change::from_patch(steps).apply(&before) else {
                 panic!()
             };
             assert_eq!(found.faults[0].pointer, pointer, "{found}");
+            assert!(found.faults[0].message.contains(says), "{found}");
         }
     }
 

@@ -63,6 +63,11 @@ fn explain(error: &serde_json::Error) -> String {
         || said.starts_with("unexpected end of hex")
     {
         "; a character beyond U+FFFF is a pair of escapes, as \\ud83d\\ude00"
+    } else if ["expected ident", "expected value", "key must be a string"]
+        .iter()
+        .any(|start| said.starts_with(start))
+    {
+        "; texts and names stand in double quotes"
     } else {
         ""
     };
@@ -300,6 +305,9 @@ mod tests {
             read => panic!("{read:?}"),
         };
         assert!(message("{\n\"a\": nul}").contains(" at line 2 column "));
+        for unquoted in ["nonsense", "{'a': 1}", "{\"a\": b}"] {
+            assert!(message(unquoted).ends_with("stand in double quotes"), "{unquoted}");
+        }
         assert!(message("[1e400]").contains(" at line 1 column 6; numbers go to"));
         for broken_value in ["{\"a\": 1, \"a\": 2}", "[18446744073709551616]", "[1e-400]"] {
             assert!(!message(broken_value).contains(" column "), "{broken_value}");

@@ -160,6 +160,10 @@ async fn work_is_claimed_kept_and_finished_from_scripts() {
     let wrong = quarry.run(["entity", "bulk", &wrong, "--project", "shop"]).await;
     assert_eq!(wrong.status, Some(1), "{wrong}");
     assert!(wrong.stdout.contains("line 3: there is no schema \"tusk\""), "{wrong}");
+    let show = ["entity", "show", "6f1b5dd2"];
+    run(&show).await.failed(2, &["an id is written whole"]);
+    let list = ["entity", "list", "task", "--filter", "{status"];
+    run(&list).await.failed(1, &["--filter: this is no JSON"]);
     let claimed = run(&["entity", "claim", "task", "--holder", "ana"]).await.json();
     assert_eq!(claimed["entity"]["id"], second, "the first one is blocked");
     let fence = claimed["fence"].to_string();

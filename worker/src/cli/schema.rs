@@ -18,6 +18,7 @@ use super::session::{Session, created_by};
 pub(super) enum Command {
     /// List the schemas of a project with all their versions
     List {
+        /// Project [default: the project of the current directory]
         #[arg(long)]
         project: Option<String>,
         /// Print one JSON document
@@ -30,6 +31,7 @@ pub(super) enum Command {
         /// This version [default: the newest]
         #[arg(long)]
         version: Option<i32>,
+        /// Project [default: the project of the current directory]
         #[arg(long)]
         project: Option<String>,
         /// Print one JSON document
@@ -43,6 +45,7 @@ pub(super) enum Command {
         /// Only print the definition, to start a schema of your own from
         #[arg(long)]
         print: bool,
+        /// Project [default: the project of the current directory]
         #[arg(long)]
         project: Option<String>,
         /// Print one JSON document
@@ -51,6 +54,7 @@ pub(super) enum Command {
     },
     /// Register a JSON Schema (draft 2020-12), as the first or the next version of its name
     Register {
+        /// The schema's name
         name: String,
         /// The definition's file; - reads standard input
         file: PathBuf,
@@ -63,6 +67,7 @@ pub(super) enum Command {
         /// Only say how it differs and which entities would not fit
         #[arg(long)]
         dry_run: bool,
+        /// Project [default: the project of the current directory]
         #[arg(long)]
         project: Option<String>,
         /// Print one JSON document
@@ -78,6 +83,7 @@ pub(super) enum Command {
         /// Only say what would happen
         #[arg(long)]
         dry_run: bool,
+        /// Project [default: the project of the current directory]
         #[arg(long)]
         project: Option<String>,
         /// Print one JSON document

@@ -72,6 +72,7 @@ pub(in crate::cli) struct Selection {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
+    /// The schema's name
     pub(super) schema: String,
     #[command(flatten)]
     pub(super) selection: Selection,
@@ -93,6 +94,8 @@ pub(in crate::cli) struct List {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Show {
+    /// The entity's id
+    #[arg(value_parser = whole_id)]
     pub(super) id: Uuid,
     /// As it was in this version
     #[arg(long, value_name = "NUMBER", conflicts_with = "at")]
@@ -122,6 +125,7 @@ pub(in crate::cli) struct Search {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Create {
+    /// The schema's name
     pub(super) schema: String,
     /// The document's file; - reads standard input
     #[arg(required_unless_present = "data", conflicts_with = "data")]
@@ -141,6 +145,8 @@ pub(in crate::cli) struct Create {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Edit {
+    /// The entity's id
+    #[arg(value_parser = whole_id)]
     pub(super) id: Uuid,
     /// A merge patch (an object) or JSON Patch (a list) instead of $EDITOR
     #[arg(long, value_name = "JSON")]
@@ -157,6 +163,8 @@ pub(in crate::cli) struct Edit {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Target {
+    /// The entity's id
+    #[arg(value_parser = whole_id)]
     pub(super) id: Uuid,
     /// Refuse unless the entity is at this version [default: the one that is read now]
     #[arg(long, value_name = "NUMBER")]
@@ -195,6 +203,8 @@ pub(in crate::cli) struct Bulk {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Undo {
+    /// The batch's id, as `bulk` says it
+    #[arg(value_parser = whole_id)]
     pub(super) batch: Uuid,
     #[command(flatten)]
     pub(super) common: Common,
@@ -202,6 +212,8 @@ pub(in crate::cli) struct Undo {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Link {
+    /// The entity's id
+    #[arg(value_parser = whole_id)]
     pub(super) from: Uuid,
     /// What the link says; `about` is for code
     #[arg(value_parser = LINK_KINDS)]
@@ -214,6 +226,8 @@ pub(in crate::cli) struct Link {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Why {
+    /// The entity's id
+    #[arg(value_parser = whole_id)]
     pub(super) id: Uuid,
     #[command(flatten)]
     pub(super) common: Common,
@@ -221,6 +235,7 @@ pub(in crate::cli) struct Why {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Claim {
+    /// The schema's name
     pub(super) schema: String,
     #[command(flatten)]
     pub(super) selection: Selection,
@@ -236,6 +251,8 @@ pub(in crate::cli) struct Claim {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Release {
+    /// The entity's id
+    #[arg(value_parser = whole_id)]
     pub(super) id: Uuid,
     /// The number that the claim came with
     pub(super) fence: i64,
@@ -302,4 +319,9 @@ pub(in crate::cli) struct Partition {
     pub(super) partitions: Option<u32>,
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+fn whole_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse()
+        .map_err(|_| "an id is written whole, as 6f1b5dd2-0000-4000-8000-000000000001")
 }

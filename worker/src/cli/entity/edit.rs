@@ -24,7 +24,7 @@ pub(super) async fn edit(session: &Session, command: Edit) -> Result<()> {
     };
     let json = command.common.json;
     if let Some(patch) = &command.patch {
-        let change = Change::from_patch(quarry_workflow::read_json(patch)?);
+        let change = Change::from_patch(quarry_workflow::read_json(patch).context("--patch")?);
         let operation = Operation::Update { target, change };
         let entity = change_entity(&place.database, &operation, Author::named(&created_by())).await?;
         return print(&entity, json);

@@ -1,6 +1,6 @@
 //! `quarry entity list`, `show` and `search`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use quarry_workflow::{AsOf, Entity, EntityQuery, EntityVersion};
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ pub(super) async fn list(session: &Session, command: List) -> Result<()> {
 pub(super) fn query_of(schema: String, selection: Selection) -> Result<EntityQuery> {
     let mut filters = Vec::new();
     if let Some(filter) = &selection.filter {
-        filters.push(quarry_workflow::read_json(filter)?);
+        filters.push(quarry_workflow::read_json(filter).context("--filter")?);
     }
     if let Some(about) = &selection.about {
         filters.push(json!({ "$code": about }));
