@@ -3,7 +3,7 @@
 
 use super::varint;
 
-/// One chunk of a segment's table.
+/// One chunk of a segment's table, which is in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TableEntry {
     /// `codebase.code_chunks.number`.

@@ -97,8 +97,8 @@ impl Scores<'_> {
     /// when given.
     pub(crate) fn best(&self, count: usize, allowed: Option<&FxHashSet<i64>>) -> Vec<Scored> {
         let mut heap: BinaryHeap<Reverse<ByScore>> = BinaryHeap::with_capacity(count + 1);
-        for scored in self.live_scores() {
-            if scored.score <= 0.0 || allowed.is_some_and(|allowed| !allowed.contains(&scored.file_id)) {
+        for scored in self.matching() {
+            if allowed.is_some_and(|allowed| !allowed.contains(&scored.file_id)) {
                 continue;
             }
             if heap.len() == count && heap.peek().is_some_and(|worst| worst.0 >= ByScore(scored)) {
@@ -117,10 +117,23 @@ impl Scores<'_> {
 
     /// The scores of these chunks, zero included; chunks that are not in the snapshot are absent.
     pub(crate) fn of(&self, numbers: &FxHashSet<i64>) -> FxHashMap<i64, Scored> {
-        self.live_scores()
-            .filter(|scored| numbers.contains(&scored.number))
-            .map(|scored| (scored.number, scored))
-            .collect()
+        let mut found = FxHashMap::default();
+        for (segment, scores) in self.snapshot.segments.iter().zip(&self.by_segment) {
+            let (Some(first), Some(last)) = (segment.table.first(), segment.table.last()) else {
+                continue;
+            };
+            for number in numbers
+                .iter()
+                .filter(|number| (first.number..=last.number).contains(*number))
+            {
+                if let Ok(ordinal) = segment.table.binary_search_by_key(number, |entry| entry.number)
+                    && segment.is_live(ordinal)
+                {
+                    found.insert(*number, self.scored(&segment.table[ordinal], scores[ordinal]));
+                }
+            }
+        }
+        found
     }
 
     /// The live chunks among the postings of one term, with their scores.
@@ -135,16 +148,16 @@ impl Scores<'_> {
         })
     }
 
-    fn live_scores(&self) -> impl Iterator<Item = Scored> {
-        self.snapshot
-            .segments
-            .iter()
-            .zip(&self.by_segment)
-            .flat_map(|(segment, scores)| {
-                segment
-                    .live()
-                    .map(|(ordinal, entry)| self.scored(entry, scores[ordinal]))
-            })
+    /// The live chunks with a term of the query.
+    fn matching(&self) -> impl Iterator<Item = Scored> {
+        let segments = self.snapshot.segments.iter().zip(&self.by_segment);
+        segments.flat_map(|(segment, scores)| {
+            scores
+                .iter()
+                .enumerate()
+                .filter(|&(ordinal, sum)| sum.score > 0.0 && segment.is_live(ordinal))
+                .map(|(ordinal, sum)| self.scored(&segment.table[ordinal], *sum))
+        })
     }
 
     fn scored(&self, entry: &TableEntry, sum: Sum) -> Scored {
@@ -163,6 +176,9 @@ impl Scores<'_> {
 
 fn live_postings(snapshot: &LexicalSnapshot, part: &TermInSegment) -> u64 {
     let segment = &snapshot.segments[part.segment];
+    if segment.is_whole() {
+        return u64::from(part.chunk_count);
+    }
     read_postings(&part.postings)
         .filter(|posting| {
             let ordinal = posting.ordinal as usize;
@@ -296,6 +312,28 @@ mod tests {
         let all = scores(&["word"], &[], &[]);
         let before = all.iter().find(|&&(number, _)| number == 2).unwrap().1;
         assert!(without[0].1 > before, "the word became rarer");
+    }
+
+    #[test]
+    fn chunks_that_are_asked_for_are_found_in_whichever_segment_they_are_while_they_live() {
+        let table = |numbers: &[i64]| -> Vec<TableEntry> {
+            let entry = |&number: &i64| TableEntry {
+                number,
+                file_id: number * 10,
+                length: 10,
+            };
+            numbers.iter().map(entry).collect()
+        };
+        let tables = vec![(1, table(&[2, 5, 9])), (2, table(&[3, 4, 40])), (3, Vec::new())];
+        let snapshot = snapshot_of(tables, &[4]);
+        let scores = score(&snapshot, &[], &mut []);
+        let found = scores.of(&[1, 2, 4, 6, 9, 40, 41].into_iter().collect());
+        let mut found: Vec<(i64, i64)> = found
+            .into_iter()
+            .map(|(number, scored)| (number, scored.file_id))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, [(2, 20), (9, 90), (40, 400)]);
     }
 
     #[test]

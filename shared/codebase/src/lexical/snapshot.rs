@@ -36,6 +36,11 @@ pub(crate) struct SegmentView {
 }
 
 impl SegmentView {
+    /// Whether none of its chunks has been deleted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.buried.is_none()
+    }
+
     /// Whether the chunk at this position has not been deleted.
     pub(crate) fn is_live(&self, ordinal: usize) -> bool {
         self.buried.as_ref().is_none_or(|buried| !buried[ordinal])

@@ -2,7 +2,9 @@
 //! or less. Pure. The corrections are small: for questions in plain words, answered by one function anywhere, strong rules
 //! about paths and names lose against BM25 alone. How much each counts stands in `weights.rs`.
 
-use rustc_hash::FxHashSet;
+use std::cell::RefCell;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::candidates::Candidate;
 use super::explanation::{Correction, Standing};
@@ -12,7 +14,7 @@ use super::request::SearchMode;
 use super::understand::{Question, QuestionKind};
 use super::weights::Weights;
 use crate::lexical::{CloseMarker, markers};
-use crate::tokenize::TermMaker;
+use crate::tokenize::{TermMaker, split_identifier, words};
 
 /// Names of a chunk that are compared with the query's words; headers and lists of constants define hundreds.
 const MOST_NAMES_READ: usize = 16;
@@ -25,6 +27,10 @@ pub(crate) struct Judge<'a> {
     close: &'a [CloseMarker],
     mode: SearchMode,
     term_maker: TermMaker,
+    /// First characters of the query's terms.
+    initials: FxHashSet<char>,
+    /// What [`Judge::share_asked`] found: directories, files and common names come again and again.
+    shares: RefCell<FxHashMap<String, f32>>,
 }
 
 impl<'a> Judge<'a> {
@@ -40,6 +46,8 @@ impl<'a> Judge<'a> {
             close,
             mode,
             term_maker: TermMaker::new(),
+            initials: question.typed.iter().filter_map(|term| term.chars().next()).collect(),
+            shares: RefCell::default(),
         }
     }
 
@@ -148,6 +156,31 @@ impl<'a> Judge<'a> {
 
     /// Of the words in this name, the part that the query has.
     fn share_asked(&self, name: &str) -> f32 {
+        if !self.may_have_asked_word(name) {
+            return 0.0;
+        }
+        if let Some(share) = self.shares.borrow().get(name) {
+            return *share;
+        }
+        let share = self.count_asked(name);
+        self.shares.borrow_mut().insert(name.to_owned(), share);
+        share
+    }
+
+    /// A stem begins like its word. Making stems of the names of hundreds of candidates costs as much as all other ranking.
+    fn may_have_asked_word(&self, name: &str) -> bool {
+        let is_initial = |first: char| {
+            first
+                .to_lowercase()
+                .next()
+                .is_some_and(|first| self.initials.contains(&first))
+        };
+        words(name)
+            .flat_map(split_identifier)
+            .any(|part| part.chars().next().is_some_and(is_initial))
+    }
+
+    fn count_asked(&self, name: &str) -> f32 {
         let terms: FxHashSet<String> = self.term_maker.terms_of_text(name).into_iter().collect();
         if terms.is_empty() {
             return 0.0;
@@ -194,11 +227,17 @@ impl<'a> Judge<'a> {
     }
 
     fn lies_in_asked_file(&self, candidate: &Candidate) -> bool {
+        if self.question.paths.is_empty() {
+            return false;
+        }
         let path = candidate.path.to_lowercase();
         self.question.paths.iter().any(|asked| is_path_end(&path, asked))
     }
 
     fn lies_below_asked_directory(&self, candidate: &Candidate) -> bool {
+        if self.question.paths.is_empty() {
+            return false;
+        }
         let path = format!("/{}", candidate.path.to_lowercase());
         self.question
             .paths
@@ -254,7 +293,23 @@ fn ratio(part: usize, whole: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::is_path_end;
+    use proptest::prelude::*;
+
+    use super::super::understand::understand;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_skipped_has_no_asked_word(
+            name in "[A-Za-z_]{0,6}(get|parse|Skies|dying|Ünï|ÉTÉ|HTTP2|Σ|ing)?[A-Za-z0-9_Ü.]{0,6}",
+            query in "[a-z]{1,5} (getting|parses|sky|die|ünï|été|http|σ) [A-Z][a-z]{1,4}",
+        ) {
+            let question = understand(&query, SearchMode::Hybrid);
+            let judge = Judge::new(&question, &[], SearchMode::Hybrid, Weights::default());
+            prop_assert!((judge.share_asked(&name) - judge.count_asked(&name)).abs() < f32::EPSILON);
+            prop_assert!((judge.share_asked(&name) - judge.count_asked(&name)).abs() < f32::EPSILON, "the second time");
+        }
+    }
 
     #[test]
     fn paths_end_at_component_boundaries() {
