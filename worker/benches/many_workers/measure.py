@@ -6,8 +6,9 @@ usage: measure.py DIRECTORY [--quarry PROGRAM] [--workers 1,2,4,8] [--request-ms
 In a QUARRY_HOME of its own, which is stopped and removed at the end:
   1. a cold index of DIRECTORY by each number of workers, each with one job and one request to the endpoint at a time, with an
      endpoint that takes as long as it is told for every request: seconds, speed-up, files that were indexed twice
-  2. the same with the built-in model, which has only the machine's cores to share
-  3. one file saved in another project while the only worker, with one job at a time, loads DIRECTORY: until it is searchable
+  2. the same with each directory in DIRECTORY as a repository of its own
+  3. the same with the built-in model, which has only the machine's cores to share
+  4. one file saved in another project while the only worker, with one job at a time, loads DIRECTORY: until it is searchable
 """
 import argparse
 import os
@@ -64,12 +65,13 @@ def of_project(name: str) -> str:
     return f"project_id = (select id from projects where name = '{name}')"
 
 
-def load(quarry: Quarry, directory: pathlib.Path, project: str, workers: int) -> float:
+def load(quarry: Quarry, repositories: list[pathlib.Path], project: str, workers: int) -> float:
     """Seconds of a cold index, the start of the workers not included, the vector index neither."""
     processes = [quarry.start("worker", "--projects", project) for _ in range(workers)]
     quarry.wait_until_zero(f"select {workers} - count(*) from workers where alive_until > clock_timestamp()")
     started = time.monotonic()
-    quarry.run("index", str(directory), "--project", project)
+    for repository in repositories:
+        quarry.run("index", str(repository), "--project", project)
     kinds = "kind in ('sync_repository', 'index_files')"
     quarry.wait_until_zero(f"select count(*) from jobs where {of_project(project)} and {kinds} and state <> 'idle'")
     seconds = time.monotonic() - started
@@ -77,18 +79,18 @@ def load(quarry: Quarry, directory: pathlib.Path, project: str, workers: int) ->
     return seconds
 
 
-def measure_speed_up(quarry: Quarry, directory: pathlib.Path, numbers: list[int], name: str) -> None:
+def measure_speed_up(quarry: Quarry, repositories: list[pathlib.Path], numbers: list[int], name: str) -> None:
     alone = None
     for workers in numbers:
         project = f"{name}_{workers}"
         quarry.run("project", "create", project)
-        seconds = load(quarry, directory, project, workers)
+        seconds = load(quarry, repositories, project, workers)
         alone = alone or seconds * numbers[0]
         files = quarry.number("select count(*) from codebase.files", "--project", project)
         counted = "select coalesce(sum((counts ->> 'files_indexed')::bigint), 0) from runs where kind = 'index_files' and "
         twice = quarry.number(counted + of_project(project)) - files
         print(
-            f"{name}, {workers} workers: {seconds:.1f} s, speed-up {alone / seconds:.1f}; {files} files, {twice} of them twice",
+            f"{name}, {len(repositories)} repositories, {workers} workers: {seconds:.1f} s, speed-up {alone / seconds:.1f}; {files} files, {twice} of them twice",
             flush=True,
         )
         quarry.run("project", "drop", project, "--yes")
@@ -140,10 +142,12 @@ def main() -> None:
         try:
             print(f"load {os.getloadavg()[0]:.1f}", flush=True)
             quarry.environment["QUARRY_EMBEDDING_URL"] = endpoint.stdout.readline().strip()
-            measure_speed_up(quarry, arguments.directory, numbers, "slow_endpoint")
+            whole, parts = [arguments.directory], sorted(part for part in arguments.directory.iterdir() if part.is_dir())
+            measure_speed_up(quarry, whole, numbers, "slow_endpoint")
+            measure_speed_up(quarry, parts, numbers, "slow_endpoint_many")
             measure_fairness(quarry, arguments.directory, pathlib.Path(above) / "other", arguments.saves)
             del quarry.environment["QUARRY_EMBEDDING_URL"]
-            measure_speed_up(quarry, arguments.directory, numbers, "built_in_model")
+            measure_speed_up(quarry, whole, numbers, "built_in_model")
         finally:
             endpoint.terminate()
             subprocess.run([quarry.program, "down"], env=quarry.environment, stdout=subprocess.DEVNULL, check=False)
