@@ -10,24 +10,33 @@ ROUNDS = 1000
 
 def judge(answers: list[dict], hits: list[list]) -> dict:
     """A hit is right when it is the judged file and touches the judged lines, where lines are judged. An answer counts once, so
-    that a second hit on it only takes up a place. "file" asks for the files alone, each once."""
+    that a second hit on it only takes up a place; a hit on several counts as one answer, the best of them, and nobody has to
+    find the others again. "file" asks for the files alone, each once."""
     left = list(answers)
     gains = []
+    also_found = []
     for path, start, end in hits[:10]:
-        match = next((one for one in left if one["path"] == path and touches(one, start, end)), None)
-        gains.append(match.get("grade", 1) if match else 0)
-        if match:
-            left.remove(match)
-    ideal = sorted((one.get("grade", 1) for one in answers), reverse=True)[:10]
+        touched = [one for one in left if one["path"] == path and touches(one, start, end)]
+        touched.sort(key=grade, reverse=True)
+        gains.append(grade(touched[0]) if touched else 0)
+        also_found.extend(touched[1:])
+        left = [one for one in left if not any(one is other for other in touched)]
+    to_find = [one for one in answers if not any(one is other for other in also_found)]
+    ideal = sorted(map(grade, to_find), reverse=True)[:10]
     files = {}
     for one in answers:
-        files[one["path"]] = max(files.get(one["path"], 0), one.get("grade", 1))
+        files[one["path"]] = max(files.get(one["path"], 0), grade(one))
     file_gains = [files[path] if path in files and path not in {other[0] for other in hits[:place]} else 0
                   for place, (path, _, _) in enumerate(hits[:10])]
     first = next((place for place, gain in enumerate(gains) if gain), None)
     return {"ndcg": discounted(gains) / discounted(ideal),
-            "file": discounted(file_gains) / discounted(sorted(files.values(), reverse=True)[:10]), "recall": sum(1 for gain in gains if gain) / min(len(answers), 10),
+            "file": discounted(file_gains) / discounted(sorted(files.values(), reverse=True)[:10]),
+            "recall": sum(1 for gain in gains if gain) / min(len(to_find), 10),
             "mrr": 0.0 if first is None else 1 / (first + 1)}
+
+
+def grade(answer: dict) -> int:
+    return answer.get("grade", 1)
 
 
 def discounted(gains: list[float]) -> float:
