@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use quarry_worker::chunk::{ChunkSizes, chunk, chunk_into};
+use quarry_worker::chunk::{ChunkSizes, chunk, chunk_into, embedded_text};
 use quarry_worker::embedder::Model;
 use quarry_worker::walk::{Entry, ReadOutcome, WalkOptions, read_file, walk};
 
@@ -51,6 +51,8 @@ fn main() -> anyhow::Result<()> {
         "max", "enough", "whole", "chunks", "bytes"
     );
     for (max, enough, whole) in [
+        (400, 150, 300),
+        (600, 200, 400),
         (900, 300, 600),
         (1_200, 400, 800),
         (1_800, 300, 600),
@@ -63,11 +65,9 @@ fn main() -> anyhow::Result<()> {
             max,
             enough,
             whole,
-            ..ChunkSizes::CHOSEN
+            tiny: ChunkSizes::CHOSEN.tiny.min(enough),
         };
-        for with_context in [true, false] {
-            measure(sizes, with_context, &sources, &questions);
-        }
+        measure(sizes, &sources, &questions);
     }
     Ok(())
 }
@@ -165,16 +165,17 @@ fn sentence(text: &str) -> Option<String> {
     (sentence.split(' ').count() >= 4).then(|| sentence.to_owned())
 }
 
-fn measure(sizes: ChunkSizes, with_context: bool, sources: &[Source], questions: &[Question]) {
+fn measure(sizes: ChunkSizes, sources: &[Source], questions: &[Question]) {
     let mut documents = Vec::new();
     for (file, source) in sources.iter().enumerate() {
-        for chunk in chunk_into(&source.path, &source.text, sizes).chunks {
-            let context = chunk.context_before.filter(|_| with_context).unwrap_or_default();
+        let cut = chunk_into(&source.path, &source.text, sizes);
+        for chunk in cut.chunks {
+            let (symbol, context) = (chunk.symbol.as_deref(), chunk.context_before.as_deref());
             documents.push(Document {
                 file,
                 lines: (chunk.start_line, chunk.end_line),
                 bytes: chunk.content.len(),
-                text: format!("{context}\n{}", chunk.content),
+                text: embedded_text(cut.file_type.as_deref(), symbol, context, &chunk.content),
             });
         }
     }
@@ -220,7 +221,7 @@ fn measure(sizes: ChunkSizes, with_context: bool, sources: &[Source], questions:
     let count = questions.len() as f64;
     let bytes = documents.iter().map(|document| document.bytes).sum::<usize>() / documents.len().max(1);
     println!(
-        "{:>5} {:>6} {:>6} | {:>7} {bytes:>6} | {:.3} {:.3} {:.3} | {:.3} {}",
+        "{:>5} {:>6} {:>6} | {:>7} {bytes:>6} | {:.3} {:.3} {:.3} | {:.3}",
         sizes.max,
         sizes.enough,
         sizes.whole,
@@ -228,8 +229,7 @@ fn measure(sizes: ChunkSizes, with_context: bool, sources: &[Source], questions:
         words / count,
         model / count,
         both / count,
-        shown as f64 / count,
-        if with_context { "with context" } else { "without" }
+        shown as f64 / count
     );
 }
 
