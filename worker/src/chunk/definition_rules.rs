@@ -7,6 +7,8 @@ pub(super) struct DefinitionRule {
     pub(super) node: &'static str,
     pub(super) kind: &'static str,
     pub(super) name: NameAt,
+    /// Whether it is a constant wherever it stands. Other constants inside a class or function are fields and local variables.
+    pub(super) is_always_constant: bool,
 }
 
 /// Where the name of a definition stands.
@@ -22,8 +24,12 @@ pub(super) enum NameAt {
     FirstIdentifier,
     /// At the end of nested declarators, as in C.
     Declarator,
-    /// The same, but only for what is declared as a function.
+    /// The same, but only for what is declared as a function, or as a variable with a value.
     Prototype,
+    /// In the declarator of a field that never changes.
+    ConstantField,
+    /// In a field of a field.
+    FieldOf(&'static str, &'static str),
     /// The type an `impl` block is for, without its parameters.
     ImplementedType,
     /// In the field `name`, qualified by the type of the receiver.
@@ -34,10 +40,18 @@ pub(super) enum NameAt {
     LeftIf(&'static str),
     /// A binding of OCaml: a function if it has parameters.
     Binding,
+    /// A test of Zig, under the name that Zig reports it by.
+    ZigTest,
     /// A constant of Zig: a struct, enum or union if its value is one.
     ZigConstant,
-    /// A call of Elixir's defining macros.
+    /// A call of Elixir's defining macros, or an attribute that defines a type or a callback.
     ElixirCall,
+    /// A call of Ruby's that defines a method.
+    RubyCall,
+    /// One of the symbols that Ruby makes accessors of.
+    RubyAttribute,
+    /// In the field `name`, of what stands directly in this kind of node.
+    Inside(&'static str),
     /// In the field `key`, where the field `value` holds others: a section of a configuration.
     KeyOfBlock,
     /// Fixed: the node has no name of its own.
@@ -45,14 +59,29 @@ pub(super) enum NameAt {
 }
 
 use NameAt::{
-    Assigned, Binding, Child, Declarator, ElixirCall, Field, FirstIdentifier, Fixed, GoMethod, ImplementedType,
-    KeyOfBlock, LeftIf, Prototype, WithBody, ZigConstant,
+    Assigned, Binding, Child, ConstantField, Declarator, ElixirCall, Field, FieldOf, FirstIdentifier, Fixed, GoMethod,
+    ImplementedType, Inside, KeyOfBlock, LeftIf, Prototype, RubyAttribute, RubyCall, WithBody, ZigConstant, ZigTest,
 };
 
 const NAME: NameAt = Field("name");
 
 const fn rule(node: &'static str, kind: &'static str, name: NameAt) -> DefinitionRule {
-    DefinitionRule { node, kind, name }
+    DefinitionRule {
+        node,
+        kind,
+        name,
+        is_always_constant: false,
+    }
+}
+
+/// A constant that belongs to a type: a case of an enum, a field that never changes.
+const fn member(node: &'static str, name: NameAt) -> DefinitionRule {
+    DefinitionRule {
+        node,
+        kind: "constant",
+        name,
+        is_always_constant: true,
+    }
 }
 
 /// Kinds that only say where something belongs: they qualify names, but define nothing themselves.
@@ -84,11 +113,13 @@ pub(super) const RUST: &[DefinitionRule] = &[
     rule("function_signature_item", "function", NAME),
     rule("struct_item", "struct", NAME),
     rule("enum_item", "enum", NAME),
+    member("enum_variant", NAME),
     rule("union_item", "union", NAME),
     rule("trait_item", "trait", NAME),
     rule("impl_item", "impl", ImplementedType),
     rule("mod_item", "module", WithBody),
     rule("type_item", "type", NAME),
+    rule("associated_type", "type", NAME),
     rule("const_item", "constant", NAME),
     rule("static_item", "constant", NAME),
     rule("macro_definition", "macro", NAME),
@@ -105,15 +136,19 @@ pub(super) const PYTHON: &[DefinitionRule] = &[
 pub(super) const JAVASCRIPT: &[DefinitionRule] = &[
     rule("function_declaration", "function", NAME),
     rule("generator_function_declaration", "function", NAME),
+    rule("function_expression", "function", NAME),
+    rule("generator_function", "function", NAME),
     rule("function_signature", "function", NAME),
     rule("class_declaration", "class", NAME),
     rule("abstract_class_declaration", "class", NAME),
+    rule("class", "class", NAME),
     rule("method_definition", "method", NAME),
     rule("method_signature", "method", NAME),
     rule("abstract_method_signature", "method", NAME),
     rule("interface_declaration", "interface", NAME),
     rule("type_alias_declaration", "type", NAME),
     rule("enum_declaration", "enum", NAME),
+    member("enum_assignment", NAME),
     rule("internal_module", "namespace", NAME),
     rule("module", "namespace", NAME),
     rule("variable_declarator", "constant", Assigned("name", "value")),
@@ -126,6 +161,7 @@ pub(super) const JAVASCRIPT: &[DefinitionRule] = &[
 pub(super) const GO: &[DefinitionRule] = &[
     rule("function_declaration", "function", NAME),
     rule("method_declaration", "method", GoMethod),
+    rule("method_elem", "method", NAME),
     rule("type_spec", "type", NAME),
     rule("type_alias", "type", NAME),
     rule("const_spec", "constant", NAME),
@@ -141,6 +177,10 @@ pub(super) const JAVA: &[DefinitionRule] = &[
     rule("method_declaration", "method", NAME),
     rule("constructor_declaration", "method", NAME),
     rule("compact_constructor_declaration", "method", NAME),
+    rule("annotation_type_element_declaration", "method", NAME),
+    member("enum_constant", NAME),
+    member("field_declaration", ConstantField),
+    member("constant_declaration", ConstantField),
 ];
 
 /// C and C++.
@@ -152,6 +192,7 @@ pub(super) const C: &[DefinitionRule] = &[
     rule("union_specifier", "union", WithBody),
     rule("class_specifier", "class", WithBody),
     rule("enum_specifier", "enum", WithBody),
+    member("enumerator", NAME),
     rule("type_definition", "type", Declarator),
     rule("alias_declaration", "type", NAME),
     rule("concept_definition", "type", NAME),
@@ -171,6 +212,9 @@ pub(super) const CSHARP: &[DefinitionRule] = &[
     rule("constructor_declaration", "method", NAME),
     rule("local_function_statement", "function", NAME),
     rule("property_declaration", "property", NAME),
+    rule("event_declaration", "property", NAME),
+    member("enum_member_declaration", NAME),
+    member("field_declaration", ConstantField),
     rule("namespace_declaration", "namespace", NAME),
 ];
 
@@ -179,6 +223,9 @@ pub(super) const RUBY: &[DefinitionRule] = &[
     rule("module", "module", NAME),
     rule("method", "function", NAME),
     rule("singleton_method", "function", NAME),
+    rule("alias", "function", NAME),
+    rule("call", "function", RubyCall),
+    rule("simple_symbol", "property", RubyAttribute),
     rule("assignment", "constant", LeftIf("constant")),
 ];
 
@@ -189,7 +236,8 @@ pub(super) const PHP: &[DefinitionRule] = &[
     rule("enum_declaration", "enum", NAME),
     rule("function_definition", "function", NAME),
     rule("method_declaration", "method", NAME),
-    rule("const_element", "constant", Child(&["name"])),
+    member("const_element", Child(&["name"])),
+    member("enum_case", NAME),
 ];
 
 pub(super) const SCALA: &[DefinitionRule] = &[
@@ -202,6 +250,11 @@ pub(super) const SCALA: &[DefinitionRule] = &[
     rule("type_definition", "type", NAME),
     rule("given_definition", "constant", NAME),
     rule("val_definition", "constant", Field("pattern")),
+    rule("var_definition", "constant", Field("pattern")),
+    rule("val_declaration", "constant", NAME),
+    member("simple_enum_case", NAME),
+    member("full_enum_case", NAME),
+    rule("package_object", "object", NAME),
     rule("extension_definition", "extension", Fixed("extension")),
 ];
 
@@ -214,6 +267,13 @@ pub(super) const SWIFT: &[DefinitionRule] = &[
     rule("deinit_declaration", "method", Fixed("deinit")),
     rule("subscript_declaration", "method", Fixed("subscript")),
     rule("typealias_declaration", "type", NAME),
+    rule("associatedtype_declaration", "type", NAME),
+    member("enum_entry", NAME),
+    rule(
+        "protocol_property_declaration",
+        "property",
+        FieldOf("name", "bound_identifier"),
+    ),
     rule("property_declaration", "constant", NAME),
 ];
 
@@ -224,6 +284,7 @@ pub(super) const KOTLIN: &[DefinitionRule] = &[
     rule("function_declaration", "function", NAME),
     rule("secondary_constructor", "method", Fixed("constructor")),
     rule("type_alias", "type", Field("type")),
+    member("enum_entry", Child(&["identifier"])),
     rule("property_declaration", "constant", FirstIdentifier),
 ];
 
@@ -241,6 +302,9 @@ pub(super) const HASKELL: &[DefinitionRule] = &[
     rule("type_synomym", "type", NAME),
     rule("type_synonym", "type", NAME),
     rule("type_family", "type", NAME),
+    rule("data_family", "type", NAME),
+    member("data_constructor", FieldOf("constructor", "name")),
+    rule("signature", "method", Inside("class_declarations")),
     rule("class", "class", NAME),
     rule("instance", "instance", NAME),
     rule("function", "function", NAME),
@@ -252,7 +316,7 @@ pub(super) const ELIXIR: &[DefinitionRule] = &[rule("call", "function", ElixirCa
 pub(super) const ZIG: &[DefinitionRule] = &[
     rule("function_declaration", "function", NAME),
     rule("variable_declaration", "constant", ZigConstant),
-    rule("test_declaration", "function", Child(&["string", "identifier"])),
+    rule("test_declaration", "function", ZigTest),
 ];
 
 pub(super) const YAML: &[DefinitionRule] = &[rule("block_mapping_pair", "section", KeyOfBlock)];
@@ -287,6 +351,8 @@ pub(super) const OCAML: &[DefinitionRule] = &[
         Child(&["value_name", "parenthesized_operator"]),
     ),
     rule("type_binding", "type", NAME),
+    member("constructor_declaration", Child(&["constructor_name"])),
+    rule("external", "function", Child(&["value_name"])),
     rule("module_binding", "module", Child(&["module_name"])),
     rule("module_type_definition", "interface", Child(&["module_type_name"])),
     rule("class_binding", "class", Child(&["class_name"])),
@@ -309,7 +375,9 @@ pub(super) const DART: &[DefinitionRule] = &[
     rule("class_declaration", "class", NAME),
     rule("mixin_declaration", "class", NAME),
     rule("extension_declaration", "extension", NAME),
+    rule("extension_type_declaration", "class", NAME),
     rule("enum_declaration", "enum", NAME),
+    member("enum_entry", NAME),
     rule("type_alias", "type", Child(&["type_identifier"])),
     rule("function_signature", "function", NAME),
     rule("getter_signature", "function", NAME),

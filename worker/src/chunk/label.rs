@@ -78,7 +78,8 @@ fn subject(outline: &Outline, section: &Range<usize>, around: &[usize]) -> Optio
         return innermost;
     }
     let covered = |definition: &Definition| definition.lines.end.min(section.end) - definition.opening_line;
-    let starting = opening_in(outline, section).filter(|index| !is_scope(definitions[*index].kind));
+    let starting =
+        opening_in(outline, section).filter(|index| !is_scope(definitions[*index].kind) && !outline.is_member(*index));
     // Of several that fill the same lines the first wins, which is the outermost.
     let largest = starting.rev().max_by_key(|index| covered(&definitions[*index]));
     largest.or(innermost).or(around.last().copied())

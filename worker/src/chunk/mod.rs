@@ -38,7 +38,7 @@ pub use sizes::ChunkSizes;
 
 /// Goes up whenever the same bytes would give other chunks, or another embedded text, or be refused where they were not or the
 /// other way round: an index then reads its files again.
-pub const CHUNKER_VERSION: i16 = 5;
+pub const CHUNKER_VERSION: i16 = 6;
 
 /// One file, cut.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,8 +23,18 @@ pub(super) fn name_and_kind(node: Node<'_>, rule: &DefinitionRule, text: &str) -
         NameAt::Declarator => named(innermost_declarator(node).map(|(declarator, _)| declarator))?,
         NameAt::Prototype => match innermost_declarator(node)? {
             (declarator, true) => clean(declarator, text)?,
+            (declarator, false) if child_of_kind(node, &["init_declarator"]).is_some() => {
+                return Some((clean(declarator, text)?, "constant"));
+            }
             _ => return None,
         },
+        NameAt::ConstantField => named(constant_field(node, text))?,
+        NameAt::FieldOf(outer, inner) => named(field(outer).and_then(|held| held.child_by_field_name(inner)))?,
+        NameAt::Inside(kind) => named(
+            node.parent()
+                .filter(|parent| parent.kind() == kind)
+                .and_then(|_| field("name")),
+        )?,
         NameAt::ImplementedType => unqualified_type(&named(field("type"))?).to_owned(),
         NameAt::GoMethod => {
             let name = named(field("name"))?;
@@ -44,8 +54,11 @@ pub(super) fn name_and_kind(node: Node<'_>, rule: &DefinitionRule, text: &str) -
             named(name)?
         }
         NameAt::Binding => return binding(node, text),
+        NameAt::ZigTest => format!("test.{}", named(child_of_kind(node, &["string", "identifier"]))?),
         NameAt::ZigConstant => return zig_constant(node, text),
         NameAt::ElixirCall => return elixir_call(node, text),
+        NameAt::RubyCall => ruby_call(node, text)?,
+        NameAt::RubyAttribute => ruby_attribute(node, text)?,
         NameAt::KeyOfBlock => named(
             field("value")
                 .filter(|value| is_block(*value))
@@ -155,7 +168,19 @@ fn assigned(node: Node<'_>, kind: &'static str, left: &str, right: &str, text: &
     } else {
         (node.child_by_field_name(left)?, node.child_by_field_name(right)?)
     };
+    // `exports.get = exports.fetch = function …` defines both.
+    let mut right = right;
+    for _ in 0..MAX_STEPS {
+        match right.child_by_field_name("right") {
+            Some(assigned) if right.kind() == "assignment_expression" => right = assigned,
+            _ => break,
+        }
+    }
     let name = clean(left, text)?;
+    let has_own_name = right.child_by_field_name("name").is_some();
+    if matches!(name.as_str(), "module.exports" | "exports") && has_own_name {
+        return None;
+    }
     match right.kind() {
         "arrow_function" | "function_expression" | "generator_function" | "function_definition" | "function" => {
             Some((name, "function"))
@@ -164,6 +189,17 @@ fn assigned(node: Node<'_>, kind: &'static str, left: &str, right: &str, text: &
         _ if kind == "constant" && left.kind() == "identifier" => Some((name, "constant")),
         _ => None,
     }
+}
+
+/// Of fields those that never change: `static final` in Java, `const` or `static readonly` in C#, all of an interface.
+fn constant_field<'tree>(node: Node<'tree>, text: &str) -> Option<Node<'tree>> {
+    let declarators = child_of_kind(node, &["variable_declaration"]).unwrap_or(node);
+    let declarator = child_of_kind(declarators, &["variable_declarator"])?;
+    let before = text.get(node.start_byte()..declarator.start_byte())?;
+    let has = |word: &str| before.split_whitespace().any(|found| found == word);
+    let never_changes =
+        node.kind() == "constant_declaration" || has("const") || has("static") && (has("final") || has("readonly"));
+    declarator.child_by_field_name("name").filter(|_| never_changes)
 }
 
 fn binding(node: Node<'_>, text: &str) -> Option<(String, &'static str)> {
@@ -209,6 +245,8 @@ fn elixir_call(node: Node<'_>, text: &str) -> Option<(String, &'static str)> {
         "defimpl" => "extension",
         "def" | "defp" | "defdelegate" | "defguard" | "defguardp" | "defn" | "defnp" => "function",
         "defmacro" | "defmacrop" => "macro",
+        "callback" | "macrocallback" if is_attribute(node) => "function",
+        "type" | "typep" | "opaque" if is_attribute(node) => "type",
         _ => return None,
     };
     let mut name = child_of_kind(node, &["arguments"])?.named_child(0)?;
@@ -219,6 +257,43 @@ fn elixir_call(node: Node<'_>, text: &str) -> Option<(String, &'static str)> {
         name = name.child_by_field_name("target")?;
     }
     Some((clean(name, text)?, kind))
+}
+
+fn is_attribute(node: Node<'_>) -> bool {
+    node.parent().is_some_and(|parent| parent.kind() == "unary_operator")
+}
+
+fn ruby_call(node: Node<'_>, text: &str) -> Option<String> {
+    let method = node.child_by_field_name("method")?;
+    if !matches!(
+        text.get(method.byte_range())?,
+        "define_method" | "define_singleton_method" | "alias_method"
+    ) {
+        return None;
+    }
+    let first = node.child_by_field_name("arguments")?.named_child(0)?;
+    symbol_name(first, text)
+}
+
+fn ruby_attribute(node: Node<'_>, text: &str) -> Option<String> {
+    let call = node
+        .parent()
+        .filter(|parent| parent.kind() == "argument_list")?
+        .parent()?;
+    let method = text.get(call.child_by_field_name("method")?.byte_range())?;
+    let makes_accessors = method == "class_attribute"
+        || ["_reader", "_writer", "_accessor"].iter().any(|ending| {
+            method
+                .strip_suffix(ending)
+                .is_some_and(|before| matches!(before, "attr" | "cattr" | "mattr" | "thread_mattr"))
+        });
+    symbol_name(node, text).filter(|_| makes_accessors)
+}
+
+/// `name` of `:name`.
+fn symbol_name(node: Node<'_>, text: &str) -> Option<String> {
+    let name = text.get(node.byte_range())?.strip_prefix(':')?;
+    (!name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.starts_with('"')).then(|| name.to_owned())
 }
 
 /// Swift, Kotlin and Go write several kinds with one node.
@@ -238,6 +313,8 @@ fn refined_kind(node: Node<'_>, kind: &'static str) -> &'static str {
                 });
             keyword.unwrap_or(kind)
         }
+        // With a getter it is code.
+        "property_declaration" if child_of_kind(node, &["computed_property", "getter"]).is_some() => "property",
         "type_spec" => match node.child_by_field_name("type").map(|held| held.kind()) {
             Some("struct_type") => "struct",
             Some("interface_type") => "interface",

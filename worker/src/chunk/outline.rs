@@ -93,6 +93,14 @@ impl Outline {
         self.definitions = placed.collect();
     }
 
+    /// Whether it is a constant inside a class, an enum or the like: it has a name, but neither is a cut made for its sake nor
+    /// is a chunk about it.
+    pub(super) fn is_member(&self, index: usize) -> bool {
+        let definition = &self.definitions[index];
+        let parent = definition.parent.map(|parent| self.definitions[parent].kind);
+        definition.kind == "constant" && parent.is_some_and(|kind| !definition_rules::has_constants(kind))
+    }
+
     /// Whether it can say where to cut.
     pub(super) fn has_structure(&self) -> bool {
         self.depths.iter().any(|depth| *depth != NO_CUT)
@@ -260,13 +268,29 @@ impl<'parse> Reading<'parse> {
         let Some((name, kind)) = name_and_kind(node, rule, self.text) else {
             return;
         };
-        let parent = self.open.last().map(|open| open.definition);
+        let mut parent = self.open.last().map(|open| open.definition);
+        if is_assigned_further(node) {
+            parent = parent.and_then(|assigned| self.outline.definitions[assigned].parent);
+        }
         let parent_kind = parent.map(|parent| self.outline.definitions[parent].kind);
+        let is_of_class = |parent: &str| definition_rules::has_methods(parent) && is_in_capitals(&name);
         let kind = match kind {
-            "constant" if parent_kind.is_some_and(|kind| !definition_rules::has_constants(kind)) => return,
+            "constant"
+                if !rule.is_always_constant
+                    && parent_kind.is_some_and(|kind| !definition_rules::has_constants(kind) && !is_of_class(kind)) =>
+            {
+                return;
+            }
             "function" if parent_kind.is_some_and(definition_rules::has_methods) => "method",
             kind => kind,
         };
+        if let Some(parent) = parent.map(|parent| &self.outline.definitions[parent]) {
+            // `exports.add = function add() …` is one definition.
+            if parent.opening_line == first && unqualified(&parent.name) == name {
+                self.open.last_mut().expect("the parent is open").awaits_name = true;
+                return;
+            }
+        }
         let led_from = if self.led.end == first && !self.led.is_empty() {
             self.led.start
         } else {
@@ -345,6 +369,17 @@ impl<'parse> Reading<'parse> {
         }
         after
     }
+}
+
+/// Whether it is `exports.fetch = function …` of `exports.get = exports.fetch = function …`, which is not part of the other.
+fn is_assigned_further(node: Node<'_>) -> bool {
+    let further = ["assignment_expression", "variable_declarator"];
+    node.kind() == "assignment_expression" && node.parent().is_some_and(|around| further.contains(&around.kind()))
+}
+
+/// `MAX_RETRIES`: the way constants are written amid fields.
+fn is_in_capitals(name: &str) -> bool {
+    name.len() > 1 && name.chars().any(char::is_uppercase) && !name.chars().any(char::is_lowercase)
 }
 
 /// Shorter names are not in the index of words; the words for one's own object are everywhere.

@@ -16,7 +16,14 @@ use super::sizes::ChunkSizes;
 pub(super) fn cut_code(lines: &Lines<'_>, outline: &Outline, sizes: ChunkSizes) -> Vec<Range<usize>> {
     let mut children = vec![Vec::new(); outline.definitions.len() + 1];
     for (index, definition) in outline.definitions.iter().enumerate() {
-        children[definition.parent.map_or(0, |parent| parent + 1)].push(index);
+        if outline.is_member(index) {
+            continue;
+        }
+        let mut parent = definition.parent;
+        while let Some(member) = parent.filter(|parent| outline.is_member(*parent)) {
+            parent = outline.definitions[member].parent;
+        }
+        children[parent.map_or(0, |parent| parent + 1)].push(index);
     }
     let mut cutting = Cutting {
         lines,

@@ -4,6 +4,7 @@
 
 mod cuts;
 mod definitions;
+mod names_by_language;
 mod other_formats;
 mod tiling;
 mod uses;
