@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::CodebaseError;
 use crate::half_vector::stored_form;
 use crate::lexical::Scored;
+use crate::symbols::SymbolKind;
 
 /// A chunk that may answer the query.
 #[derive(Clone, Debug)]
@@ -17,7 +18,9 @@ pub(crate) struct Candidate {
     pub id: Uuid,
     pub repository_id: Uuid,
     pub path: String,
+    pub language: Option<String>,
     pub symbol: Option<String>,
+    pub symbol_kind: Option<SymbolKind>,
     pub defines: Vec<String>,
     pub start_line: u32,
     pub end_line: u32,
@@ -61,7 +64,9 @@ pub(crate) async fn fetch_candidates(
             id: row.id,
             repository_id: row.repository_id,
             path: row.file_path,
+            language: row.language,
             symbol: row.symbol,
+            symbol_kind: row.symbol_kind.and_then(|kind| kind.parse().ok()),
             defines: row.defines,
             start_line: line(row.start_line),
             end_line: line(row.end_line),
@@ -94,7 +99,9 @@ impl Candidate {
             id: Uuid::nil(),
             repository_id: Uuid::nil(),
             path: path.to_owned(),
+            language: None,
             symbol: None,
+            symbol_kind: None,
             defines: Vec::new(),
             start_line,
             end_line,

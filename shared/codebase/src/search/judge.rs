@@ -80,7 +80,7 @@ impl<'a> Judge<'a> {
                     Standing::Exact
                 } else if self.defines_asked_name(candidate, is_same_but_for_case) {
                     Standing::OtherCase
-                } else if self.mistakes(candidate).is_some_and(|mistakes| mistakes > 0) {
+                } else if self.is_close(candidate) {
                     Standing::Close
                 } else {
                     Standing::Ordinary
@@ -118,6 +118,11 @@ impl<'a> Judge<'a> {
                     1.0 + weights.directory * self.share_asked(directory),
                 );
             }
+            if let Some(language) = &candidate.language
+                && question.languages.contains(&language.as_str())
+            {
+                correct("is in the asked language", 1.0 + weights.language);
+            }
             if question.kind == QuestionKind::Words && self.defines_asked_name(candidate, is_same_but_for_case) {
                 correct("defines a name of the query", 1.0 + weights.asked_name);
             }
@@ -140,7 +145,7 @@ impl<'a> Judge<'a> {
                 correct("belongs to what the name is qualified by", 1.0 + weights.qualifier);
             }
         }
-        let (role, factor) = self.role_factor(candidate);
+        let (role, factor) = self.role_factor(candidate, standing);
         correct(role.description(), factor.powf(weights.role));
         corrections
     }
@@ -213,6 +218,26 @@ impl<'a> Judge<'a> {
         self.close.iter().find(fits).map(|close| close.mistakes)
     }
 
+    /// Whether what was asked can be meant: misspelt, or the beginning of a longer name. A single word begins too many names.
+    fn is_close(&self, candidate: &Candidate) -> bool {
+        let is_compound = || {
+            let mut names = self.question.names.iter();
+            names.any(|asked| split_identifier(&asked.name).len() > 1)
+        };
+        self.mistakes(candidate)
+            .is_some_and(|mistakes| mistakes > 0 || is_compound())
+    }
+
+    /// Whether the chunk is about the asked name, or one that is close to it.
+    fn is_about_asked_name(&self, candidate: &Candidate) -> bool {
+        candidate.symbol.as_deref().is_some_and(|symbol| {
+            let marker = markers::definition(symbol);
+            let mut names = self.question.names.iter();
+            names.any(|asked| is_same_but_for_case(markers::last_component(symbol), &asked.name))
+                || self.close.iter().any(|close| close.marker == marker)
+        })
+    }
+
     /// Whether a name defined in the chunk is an asked one or close to it, or has all words of the query in it.
     fn is_symbol_match(&self, candidate: &Candidate) -> bool {
         if self.defines_asked_name(candidate, is_same_but_for_case) || self.mistakes(candidate).is_some() {
@@ -251,18 +276,27 @@ impl<'a> Judge<'a> {
         ratio(longest, candidate.path.len().max(longest).max(1))
     }
 
-    fn role_factor(&self, candidate: &Candidate) -> (PathRole, f32) {
+    fn role_factor(&self, candidate: &Candidate, standing: Standing) -> (PathRole, f32) {
         let mut role = role_of(&candidate.path);
         // Tests beside the code they test, as in Rust.
         let is_test_symbol = candidate.symbol.as_deref().is_some_and(|symbol| {
-            let name = markers::last_component(symbol).to_lowercase();
-            name == "tests" || name == "test" || name.starts_with("test_")
+            let mut around = symbol.split(['.', ':']);
+            around.any(|name| matches!(name, "tests" | "test"))
+                || markers::last_component(symbol).to_lowercase().starts_with("test_")
         });
         if role == PathRole::Source && is_test_symbol {
             role = PathRole::Test;
         }
         let is_asked_for = role.is_asked_for(|term| self.question.typed.contains(term));
-        (role, if is_asked_for { 1.0 } else { role.factor() })
+        let asked_kind = candidate
+            .symbol_kind
+            .filter(|_| standing != Standing::Ordinary && self.is_about_asked_name(candidate));
+        let factor = match asked_kind {
+            _ if is_asked_for => 1.0,
+            Some(kind) => role.factor_of_definition(&candidate.path, kind),
+            None => role.factor(),
+        };
+        (role, factor)
     }
 }
 

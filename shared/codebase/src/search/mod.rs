@@ -2,6 +2,7 @@
 //! of them is shown. One search reads one consistent state of the project. Never waits for a publication, never embeds.
 
 mod answer;
+mod asked_language;
 mod candidates;
 mod copies;
 mod explanation;

@@ -1,6 +1,8 @@
 //! What part a file plays, judged by its path: the code itself, or something around it. Hands ranking a factor: what
 //! surrounds the code steps back unless the query asks for it. Never reads a file.
 
+use crate::symbols::SymbolKind;
+
 /// The part a file plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PathRole {
@@ -28,6 +30,20 @@ impl PathRole {
             PathRole::Test => 0.4,
             PathRole::Vendored => 0.35,
             PathRole::Generated => 0.3,
+        }
+    }
+
+    /// How far the definition of a name steps back in a file at `path` that plays this part. A header is where types are
+    /// defined, while what is a function there is only announced.
+    pub(crate) fn factor_of_definition(self, path: &str, kind: SymbolKind) -> f32 {
+        let extension = path.rsplit('.').next().unwrap_or_default().to_lowercase();
+        match kind {
+            _ if self != PathRole::Declaration => self.factor(),
+            SymbolKind::Function | SymbolKind::Method => 0.5,
+            SymbolKind::Interface | SymbolKind::Type => 1.0,
+            // Stubs repeat classes, headers do not.
+            _ if matches!(extension.as_str(), "h" | "hh" | "hpp" | "hxx" | "hrl") => 1.0,
+            _ => self.factor(),
         }
     }
 
@@ -222,6 +238,17 @@ mod tests {
         ] {
             assert_eq!(role_of(path), role, "{path}");
         }
+    }
+
+    #[test]
+    fn headers_define_types_and_announce_functions() {
+        let factor = |path: &str, kind| role_of(path).factor_of_definition(path, kind);
+        assert_eq!(factor("include/db.h", SymbolKind::Class), 1.0);
+        assert_eq!(factor("types/db.d.ts", SymbolKind::Interface), 1.0);
+        assert!(factor("types/db.d.ts", SymbolKind::Class) < 1.0);
+        assert!(factor("include/db.h", SymbolKind::Function) < factor("types/db.d.ts", SymbolKind::Class));
+        assert_eq!(factor("src/db.cc", SymbolKind::Function), 1.0);
+        assert_eq!(factor("tests/db.h", SymbolKind::Class), PathRole::Test.factor());
     }
 
     #[test]

@@ -71,10 +71,11 @@ fn judged(judge: &Judge<'_>, candidate: Candidate, fused: Fused, coherence: f32)
         });
     }
     let product: f32 = corrections.iter().map(|correction| correction.factor).product();
-    let evidence = if judge.goes_by_place(standing) {
-        1.0
-    } else {
-        fused.total
+    let evidence = match standing {
+        _ if judge.goes_by_place(standing) => 1.0,
+        // The words of a misspelt or shortened name say little.
+        Standing::Close => f32::midpoint(1.0, fused.total),
+        _ => fused.total,
     };
     Ranked {
         score: evidence * product,
@@ -182,6 +183,8 @@ mod tests {
     use super::super::understand::understand;
     use super::super::weights::Weights;
     use super::*;
+    use crate::lexical::CloseMarker;
+    use crate::symbols::SymbolKind;
 
     fn candidate(path: &str, start_line: u32, defines: &[&str]) -> Candidate {
         Candidate {
@@ -191,7 +194,23 @@ mod tests {
         }
     }
 
+    fn about(kind: SymbolKind, candidate: Candidate) -> Candidate {
+        Candidate {
+            symbol_kind: Some(kind),
+            ..candidate
+        }
+    }
+
     fn order(query: &str, mode: SearchMode, candidates: &[(f32, Candidate)]) -> Vec<(String, u32)> {
+        order_with(query, mode, &[], candidates)
+    }
+
+    fn order_with(
+        query: &str,
+        mode: SearchMode,
+        close: &[CloseMarker],
+        candidates: &[(f32, Candidate)],
+    ) -> Vec<(String, u32)> {
         let question = understand(query, mode);
         let fused: Vec<Fused> = candidates
             .iter()
@@ -202,7 +221,7 @@ mod tests {
             })
             .collect();
         let candidates = candidates.iter().map(|(_, candidate)| candidate.clone()).collect();
-        let judge = Judge::new(&question, &[], mode, Weights::default());
+        let judge = Judge::new(&question, close, mode, Weights::default());
         let ranked = rank(&judge, candidates, &fused);
         assert!(ranked.iter().all(|ranked| (0.0..=1.0).contains(&ranked.score)));
         ranked
@@ -252,6 +271,69 @@ mod tests {
     }
 
     #[test]
+    fn the_language_that_a_question_names_comes_first() {
+        let written_in = |language: &str, path| Candidate {
+            language: Some(language.to_owned()),
+            ..candidate(path, 1, &[])
+        };
+        let candidates = [
+            (1.0, written_in("javascript", "lib/chunk.js")),
+            (0.9, written_in("python", "lib/iterutils.py")),
+        ];
+        assert_eq!(
+            paths("python split a list into parts", &candidates)[0],
+            "lib/iterutils.py"
+        );
+        assert_eq!(paths("split a list into parts", &candidates)[0], "lib/chunk.js");
+    }
+
+    #[test]
+    fn a_class_in_its_header_comes_before_its_constructor() {
+        let ranked = paths(
+            "FilterBlock",
+            &[
+                (0.9, candidate("table/filter.cc", 1, &["AddKey", "FilterBlock"])),
+                (
+                    0.95,
+                    about(
+                        SymbolKind::Class,
+                        candidate("table/filter.h", 1, &["FilterBlock", "AddKey"]),
+                    ),
+                ),
+            ],
+        );
+        assert_eq!(ranked[0], "table/filter.h");
+    }
+
+    #[test]
+    fn a_function_comes_before_its_declaration() {
+        let function = |path| about(SymbolKind::Function, candidate(path, 1, &["sanitize_options"]));
+        let ranked = paths(
+            "sanitize_options",
+            &[(1.0, function("db/db.h")), (0.6, function("db/db.cc"))],
+        );
+        assert_eq!(ranked[0], "db/db.cc");
+    }
+
+    #[test]
+    fn the_beginning_of_a_name_stands_for_it_when_nothing_else_is_called_so() {
+        let first = |query: &str| {
+            let close = [CloseMarker {
+                marker: "\u{2}def:schemasof".to_owned(),
+                mistakes: 0,
+            }];
+            let candidates = [
+                (1.0, candidate("lib/schema.js", 1, &["build"])),
+                (0.1, candidate("lib/all.js", 1, &["schemasOf"])),
+            ];
+            order_with(query, SearchMode::Hybrid, &close, &candidates).remove(0).0
+        };
+        assert_eq!(first("schemasO"), "lib/all.js");
+        // Too many names begin with a single word.
+        assert_eq!(first("schemas"), "lib/schema.js");
+    }
+
+    #[test]
     fn other_files_come_before_the_third_chunk_of_one() {
         let ranked = paths(
             "how are jobs claimed",
@@ -274,6 +356,13 @@ mod tests {
         ];
         assert_eq!(paths("how does a lease expire", &candidates)[0], "src/lease.rs");
         assert_eq!(paths("tests of lease expiry", &candidates)[0], "tests/lease.rs");
+        let within_a_file = [
+            (0.9, candidate("src/lease.rs", 200, &["tests::a_lease_expires"])),
+            (0.85, candidate("src/lease.rs", 1, &["expire"])),
+        ];
+        let first = |query| order(query, SearchMode::Hybrid, &within_a_file)[0].1;
+        assert_eq!(first("how does a lease end"), 1);
+        assert_eq!(first("tests of lease expiry"), 200);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::asked_language::asked_languages;
 use super::pattern;
 use super::query_token::{AskedName, QueryToken};
 use super::request::SearchMode;
@@ -48,7 +49,16 @@ const DEFINITION_WORDS: &[&str] = &[
     "definition",
     "declared",
     "declaration",
+    "implemented",
+    "implementation",
+    "located",
     "find",
+    "show",
+    "what",
+    "which",
+    "file",
+    "in",
+    "me",
     "is",
     "the",
     "of",
@@ -74,6 +84,8 @@ pub(crate) struct Question {
     /// The terms that were typed, without the joined words and markers.
     pub typed: FxHashSet<String>,
     pub names: Vec<AskedName>,
+    /// Languages of files, where a question in words names programming languages.
+    pub languages: Vec<&'static str>,
     /// Lower-case, without a leading `./` and without line numbers.
     pub paths: Vec<String>,
     /// In double quotes: must occur in a hit, case aside.
@@ -110,9 +122,17 @@ pub(crate) fn understand(text: &str, mode: SearchMode) -> Question {
             push_distinct(&mut names, name);
         }
     }
+    if kind == QuestionKind::Symbol && names.is_empty() {
+        // Nothing but words that announce a name: they are the names.
+        names.extend(tokens.iter().filter_map(QueryToken::asked_name));
+    }
     names.truncate(MOST_NAMES);
     paths.truncate(MOST_NAMES);
 
+    let languages = match kind {
+        QuestionKind::Words => asked_languages(tokens.iter().map(|token| token.text)),
+        QuestionKind::Symbol | QuestionKind::Path => Vec::new(),
+    };
     let (scored, typed) = weighted_terms(&unquoted, &phrases);
     let mut definitions = Vec::new();
     let mut whole_names = Vec::new();
@@ -141,6 +161,7 @@ pub(crate) fn understand(text: &str, mode: SearchMode) -> Question {
         },
         typed,
         names,
+        languages,
         paths,
         phrases,
         asks_beside_phrases: !tokens.is_empty(),
@@ -274,6 +295,8 @@ mod tests {
             ("os.path.join", QuestionKind::Symbol),
             ("class Reader", QuestionKind::Symbol),
             ("where is RetryPolicy defined?", QuestionKind::Symbol),
+            ("where is uv_run implemented", QuestionKind::Symbol),
+            ("which file is RetryPolicy in", QuestionKind::Symbol),
             ("shared/queue/src/claim.rs", QuestionKind::Path),
             ("claim.rs", QuestionKind::Path),
             ("claim.rs:120", QuestionKind::Path),
@@ -332,6 +355,7 @@ mod tests {
         let question = understand("claim lease", SearchMode::Symbol);
         assert_eq!(names(&question), ["claim", "lease"]);
         assert_eq!(names(&understand("find", SearchMode::Symbol)), ["find"]);
+        assert_eq!(names(&understand("show file", SearchMode::Symbol)), ["show", "file"]);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Weights {
     pub twin: f32,
     /// The file is called like the asked symbol.
     pub named_file: f32,
+    /// It is in a programming language that the query names.
+    pub language: f32,
     /// The asked qualifier (`Reader` of `Reader::parse`) is in the symbol or the path.
     pub qualifier: f32,
     /// Other good chunks of the same file speak for it.
@@ -49,6 +51,7 @@ impl Default for Weights {
             partial_name: 1.0,
             twin: 0.2,
             named_file: 0.3,
+            language: 0.6,
             qualifier: 0.3,
             coherence: 0.0,
             coverage: 1.0,
@@ -71,6 +74,7 @@ impl Weights {
         partial_name: 0.0,
         twin: 0.0,
         named_file: 0.0,
+        language: 0.0,
         qualifier: 0.0,
         coherence: 0.0,
         coverage: 0.0,
@@ -91,6 +95,7 @@ impl Weights {
             "partial_name" => &mut self.partial_name,
             "twin" => &mut self.twin,
             "named_file" => &mut self.named_file,
+            "language" => &mut self.language,
             "qualifier" => &mut self.qualifier,
             "coherence" => &mut self.coherence,
             "coverage" => &mut self.coverage,

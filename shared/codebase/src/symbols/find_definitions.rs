@@ -113,12 +113,16 @@ pub(crate) async fn find_definitions(
 }
 
 impl Found {
+    fn factor(&self) -> f32 {
+        self.role.factor_of_definition(&self.shown.path, self.shown.kind)
+    }
+
     fn order(&self, other: &Found) -> std::cmp::Ordering {
         let key = |found: &Found| (found.matched, found.shown.name.len());
         let only_near = self.matched > NameMatch::Spelling;
         self.matched
             .cmp(&other.matched)
-            .then_with(|| other.role.factor().total_cmp(&self.role.factor()))
+            .then_with(|| other.factor().total_cmp(&self.factor()))
             .then_with(|| {
                 if only_near {
                     key(self).cmp(&key(other))

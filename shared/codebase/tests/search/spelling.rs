@@ -33,6 +33,21 @@ async fn the_beginning_of_a_symbol_is_enough() {
     let project = project().await;
     let hits = project.hits(&lexical("RetryPol")).await;
     assert_eq!(hits[0].symbol.as_deref(), Some("RetryPolicy"));
+    assert_eq!(hits[0].explanation.standing, Standing::Close);
+}
+
+#[tokio::test]
+async fn a_question_may_name_a_programming_language() {
+    let project = project().await;
+    let is_asked = |hit: &quarry_codebase::Hit| {
+        let mut corrections = hit.explanation.corrections.iter();
+        corrections.any(|correction| correction.reason == "is in the asked language")
+    };
+    let hits = project.hits(&lexical("how is a job claimed in rust")).await;
+    assert!(hits.iter().any(is_asked));
+    for hit in &hits {
+        assert_eq!(is_asked(hit), hit.path.ends_with(".rs"), "{}", hit.path);
+    }
 }
 
 #[tokio::test]
