@@ -1,5 +1,5 @@
 //! How large chunks are. Everything uses [`ChunkSizes::CHOSEN`] but `examples/chunk_sizes.rs`, which tries others on
-//! questions to functions.
+//! questions to functions: `worker/benches/search_quality/README.md` has its table and the reason for this choice.
 
 /// Sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
