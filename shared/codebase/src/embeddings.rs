@@ -44,8 +44,8 @@ pub async fn known_embeddings(
     Ok(known)
 }
 
-/// Remembers vectors, except those without a direction. Those that are known already stay as they are. Several workers may store the same hashes at once:
-/// each goes through them in the same order, so they wait for each other and never in a circle.
+/// Remembers vectors, except those without a direction. Those that are known already stay as they are. Several workers may
+/// store the same hashes at once: each goes through them in the same order, so they wait for each other and never in a circle.
 ///
 /// # Errors
 /// [`CodebaseError::Database`]; batches before the failed one are stored, and storing all again is harmless.

@@ -228,6 +228,12 @@ mod tests {
         assert_eq!(decide(&now(60_000, 60_000), Some(&bloated)), Decision::Keep);
     }
 
+    /// The registry refuses models whose vectors would never be indexed.
+    #[test]
+    fn every_model_that_a_project_may_have_can_be_indexed() {
+        assert_eq!(MAX_INDEXED_DIMENSIONS, quarry_registry::MAX_DIMENSIONS);
+    }
+
     #[test]
     fn vectors_without_dimensions_or_with_too_many_get_no_index() {
         for dimensions in [0, 4_001] {
