@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::mask::mask_url;
-use crate::settings::{Key, SETTINGS, Shown};
+use crate::setting::Shown;
+use crate::settings::{Key, SETTINGS};
 use crate::telemetry::Process;
 use crate::value::{Fallback, Source, Value, items};
 

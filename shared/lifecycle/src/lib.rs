@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod setting;
 mod settings;
 mod value;
 
@@ -21,7 +22,8 @@ pub use error::ConfigError;
 pub use host::{GIT_HOST, host_name};
 pub use load::load_config;
 pub use mask::mask_url;
-pub use settings::{Key, SETTINGS, Scope, Setting, Shown};
+pub use setting::{Scope, Setting, Shown};
+pub use settings::{Key, SETTINGS};
 pub use shutdown::Shutdown;
 pub use telemetry::{Process, init_telemetry};
 pub use value::{Fallback, Kind, Source};

@@ -9,7 +9,8 @@ use crate::config_file::{self, Assignment, Given, Trust};
 use crate::error::ConfigError;
 use crate::nearest_name::nearest_name;
 use crate::platform::Platform;
-use crate::settings::{Key, SETTINGS, Scope, Setting, Shown};
+use crate::setting::{Scope, Setting, Shown};
+use crate::settings::{Key, SETTINGS};
 use crate::value::{Fallback, Kind, Source};
 
 /// Names the user's own file; where it is not set, the platform's directory for configuration is searched.

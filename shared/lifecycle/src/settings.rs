@@ -2,9 +2,10 @@
 //! Loading, `quarry config show` and the typed accessors all read it; adding a setting is a row here and an accessor.
 //! Never reads the environment or a file: see load.rs.
 
-use crate::value::Fallback::{self, Unset, Value};
+use crate::setting::{Setting, Shown, setting};
+use crate::value::Fallback::{Unset, Value};
 use crate::value::Kind::{
-    self, Choice, DatabaseUrl, Directory, Filter, Hosts, HttpUrl, Machine, Machines, Number, Text, Words,
+    Choice, DatabaseUrl, Directory, Filter, Hosts, HttpUrl, Machine, Machines, Number, Text, Words,
 };
 
 /// Names one setting. The order is that of [`SETTINGS`].
@@ -56,81 +57,6 @@ impl Key {
     #[must_use]
     pub fn setting(self) -> &'static Setting {
         &SETTINGS[self as usize]
-    }
-}
-
-/// Who may set a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The person who runs the process: flags, environment, their own file.
-    Operator,
-    /// Also a `quarry.toml` inside a repository. Such a file is untrusted (it arrives with a clone), so nothing that
-    /// says where data goes, who may see it or how much of the machine is used can be set there.
-    Repository,
-}
-
-/// How a value may be shown to people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// As it is.
-    Plain,
-    /// A URL: its password is replaced by `***`.
-    WithoutPassword,
-    /// Replaced by `***` altogether.
-    Masked,
-}
-
-/// One row of the table.
-#[derive(Debug)]
-pub struct Setting {
-    /// The setting that this row describes.
-    pub key: Key,
-    /// Dotted name in `quarry.toml`: `database.url` is `url` in the table `[database]`.
-    pub name: &'static str,
-    /// Environment variable. An empty value counts as not set.
-    pub variable: &'static str,
-    /// What values it takes.
-    pub kind: Kind,
-    /// Its value when nobody sets it.
-    pub fallback: Fallback,
-    /// Who may set it.
-    pub scope: Scope,
-    /// How it may be shown.
-    pub shown: Shown,
-    /// What it does, its unit, and the reason of its default.
-    pub doc: &'static str,
-}
-
-const fn setting(
-    key: Key,
-    name: &'static str,
-    variable: &'static str,
-    kind: Kind,
-    fallback: Fallback,
-    doc: &'static str,
-) -> Setting {
-    Setting {
-        key,
-        name,
-        variable,
-        kind,
-        fallback,
-        scope: Scope::Operator,
-        shown: Shown::Plain,
-        doc,
-    }
-}
-
-impl Setting {
-    const fn for_repositories(self) -> Setting {
-        Setting {
-            scope: Scope::Repository,
-            ..self
-        }
-    }
-
-    const fn shown(self, shown: Shown) -> Setting {
-        Setting { shown, ..self }
     }
 }
 
@@ -489,6 +415,8 @@ pub static SETTINGS: [Setting; 38] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setting::Scope;
+    use crate::value::Fallback;
     use std::collections::HashSet;
 
     #[test]
