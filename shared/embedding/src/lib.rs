@@ -3,12 +3,14 @@
 mod batch;
 mod built_in_state;
 mod client;
+mod embed;
 mod endpoint;
 mod endpoint_config;
 mod error;
 mod ollama;
 mod openai;
 mod pacing;
+mod probe;
 mod retry;
 mod retry_after;
 mod source;
@@ -16,10 +18,12 @@ mod transport;
 mod vector_json;
 
 pub use built_in_state::{BUILT_IN_DIMENSIONS, BUILT_IN_MODEL, BuiltInState, STOP_KEY_HEADER};
-pub use client::{Embedded, EmbeddingClient, ModelInfo};
+pub use client::EmbeddingClient;
+pub use embed::Embedded;
 pub use endpoint::{built_in_endpoint, stop_built_in};
 pub use endpoint_config::{Api, ApiKey, EndpointConfig};
 pub use error::EmbeddingError;
 pub use pacing::Pacing;
+pub use probe::ModelInfo;
 pub use retry::RetryPolicy;
 pub use source::EmbeddingSource;

@@ -1,6 +1,6 @@
 //! Reads one vector out of an answer: an array of numbers, or base64 of little-endian 32-bit floats.
 //! Hands the numbers on as they are; a `null` becomes NaN, so that the client can refuse that one text.
-//! Never looks at dimensions or lengths: see `client.rs`.
+//! Never looks at dimensions or lengths: see `embed.rs`.
 
 use std::fmt;
 
