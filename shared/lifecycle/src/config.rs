@@ -141,6 +141,25 @@ impl Config {
         }
     }
 
+    /// What is put before each query.
+    #[must_use]
+    pub fn embedding_query_prefix(&self) -> Option<&str> {
+        self.text(Key::EmbeddingQueryPrefix)
+    }
+
+    /// What is put before each text that is indexed.
+    #[must_use]
+    pub fn embedding_document_prefix(&self) -> Option<&str> {
+        self.text(Key::EmbeddingDocumentPrefix)
+    }
+
+    /// What the endpoint is told that queries are, and documents; none: nothing. Never with [`EmbeddingApi::Ollama`].
+    #[must_use]
+    pub fn embedding_input_types(&self) -> Option<(&str, &str)> {
+        let mut words = items(self.text(Key::EmbeddingInputTypes)?);
+        words.next().zip(words.next())
+    }
+
     /// Bearer token for the endpoint.
     #[must_use]
     pub fn embedding_api_key(&self) -> Option<&str> {

@@ -55,6 +55,17 @@ pub enum ConfigError {
         /// The lease in seconds.
         lease_s: u64,
     },
+    /// Two settings exclude each other: remove one of them.
+    #[error(
+        "embedding.input_types (from {place}) cannot be sent to Ollama (embedding.api, from {api_place}): set \
+         QUARRY_EMBEDDING_QUERY_PREFIX and QUARRY_EMBEDDING_DOCUMENT_PREFIX instead, or ask it in the form openai"
+    )]
+    InputTypesToOllama {
+        /// Where the input types came from.
+        place: Source,
+        /// Where the protocol came from.
+        api_place: Source,
+    },
     /// A file is not TOML: correct it at the named line.
     #[error("{}:{line}: {message}", path.display())]
     Syntax {

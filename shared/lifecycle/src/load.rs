@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Resolved};
+use crate::config::{Config, EmbeddingApi, Resolved};
 use crate::config_file::{self, Assignment, Given, Trust};
 use crate::error::ConfigError;
 use crate::nearest_name::nearest_name;
@@ -80,6 +80,7 @@ fn load(flags: &[(Key, String)], repository_root: Option<&Path>, platform: &Plat
         warnings: unknown_variables(platform),
     };
     check_heartbeat(&config)?;
+    check_input_types(&config)?;
     Ok(config)
 }
 
@@ -198,6 +199,16 @@ fn check_heartbeat(config: &Config) -> Result<(), ConfigError> {
             place,
             heartbeat_s,
             lease_s,
+        });
+    }
+    Ok(())
+}
+
+fn check_input_types(config: &Config) -> Result<(), ConfigError> {
+    if config.embedding_input_types().is_some() && config.embedding_api() == EmbeddingApi::Ollama {
+        return Err(ConfigError::InputTypesToOllama {
+            place: config.source(Key::EmbeddingInputTypes).clone(),
+            api_place: config.source(Key::EmbeddingApi).clone(),
         });
     }
     Ok(())

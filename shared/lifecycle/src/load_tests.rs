@@ -296,6 +296,57 @@ fn a_heartbeat_that_could_lose_the_lease_is_refused() {
 }
 
 #[test]
+fn a_prefix_keeps_its_blanks_and_lines_wherever_it_is_given() {
+    let (query, document) = ("Instruct: find code\nQuery: ", "search_document: ");
+    let prefixes = |place: &Place, flags: &[(Key, &str)]| {
+        let config = place.load(flags).unwrap();
+        let value = |key: Key| {
+            let entry = config.entries().find(|entry| entry.key == key.setting().name);
+            entry.unwrap().value.unwrap()
+        };
+        assert_eq!(
+            value(Key::EmbeddingQueryPrefix),
+            config.embedding_query_prefix().unwrap()
+        );
+        assert_eq!(
+            value(Key::EmbeddingDocumentPrefix),
+            config.embedding_document_prefix().unwrap()
+        );
+        (value(Key::EmbeddingQueryPrefix), value(Key::EmbeddingDocumentPrefix))
+    };
+    let given = (query.to_owned(), document.to_owned());
+    let file = format!("[embedding]\nquery_prefix = {query:?}\ndocument_prefix = \"{document}\"\n");
+    assert_eq!(prefixes(&Place::new().user_file(&file), &[]), given);
+    let environment = Place::new()
+        .variable("QUARRY_EMBEDDING_QUERY_PREFIX", query)
+        .variable("QUARRY_EMBEDDING_DOCUMENT_PREFIX", document);
+    assert_eq!(prefixes(&environment, &[]), given);
+    let flags = [
+        (Key::EmbeddingQueryPrefix, query),
+        (Key::EmbeddingDocumentPrefix, document),
+    ];
+    assert_eq!(prefixes(&Place::new(), &flags), given);
+}
+
+#[test]
+fn input_types_are_a_query_and_a_document_and_nothing_for_ollama() {
+    let place = Place::new().variable("QUARRY_EMBEDDING_INPUT_TYPES", "query, passage");
+    assert_eq!(
+        place.load(&[]).unwrap().embedding_input_types(),
+        Some(("query", "passage"))
+    );
+    assert_eq!(Place::new().load(&[]).unwrap().embedding_input_types(), None);
+    let refusal = place.user_file("[embedding]\napi = \"ollama\"\n").refusal();
+    for named in [
+        "embedding.input_types (from QUARRY_EMBEDDING_INPUT_TYPES)",
+        "quarry.toml:2",
+        "QUARRY_EMBEDDING_DOCUMENT_PREFIX",
+    ] {
+        assert!(refusal.contains(named), "{refusal}");
+    }
+}
+
+#[test]
 fn an_unknown_variable_is_a_warning_without_its_value() {
     let place = Place::new()
         .variable("QUARRY_DATABSE_URL", "postgres://me:hunter2@host")

@@ -5,7 +5,7 @@
 use crate::setting::{Setting, Shown, setting};
 use crate::value::Fallback::{Unset, Value};
 use crate::value::Kind::{
-    Choice, DatabaseUrl, Directory, Filter, Hosts, HttpUrl, Machine, Machines, Number, Text, Words,
+    Choice, DatabaseUrl, Directory, Filter, Hosts, HttpUrl, Machine, Machines, Number, Prefix, Text, TwoWords, Words,
 };
 
 /// Names one setting. The order is that of [`SETTINGS`].
@@ -17,6 +17,9 @@ pub enum Key {
     EmbeddingUrl,
     EmbeddingModel,
     EmbeddingApi,
+    EmbeddingQueryPrefix,
+    EmbeddingDocumentPrefix,
+    EmbeddingInputTypes,
     EmbeddingApiKey,
     EmbeddingTimeout,
     EmbeddingConcurrency,
@@ -61,7 +64,7 @@ impl Key {
 }
 
 /// Every setting there is.
-pub static SETTINGS: [Setting; 38] = [
+pub static SETTINGS: [Setting; 41] = [
     setting(
         Key::Home,
         "home",
@@ -104,6 +107,34 @@ pub static SETTINGS: [Setting; 38] = [
         Choice(&["openai", "ollama"]),
         Value("openai"),
         "Which protocol the endpoint speaks.",
+    ),
+    setting(
+        Key::EmbeddingQueryPrefix,
+        "embedding.query_prefix",
+        "QUARRY_EMBEDDING_QUERY_PREFIX",
+        Prefix { max_bytes: 500 },
+        Unset("queries are sent as they are"),
+        "Put before each query, exactly as it is given, for models that were trained to be told what is a question: \
+         `search_query: ` for nomic-embed-text. Of the endpoint's models only embedding.model gets it.",
+    ),
+    setting(
+        Key::EmbeddingDocumentPrefix,
+        "embedding.document_prefix",
+        "QUARRY_EMBEDDING_DOCUMENT_PREFIX",
+        // With the model's name a part of the key of the cache of vectors, which may take 2 700 bytes.
+        Prefix { max_bytes: 500 },
+        Unset("documents are sent as they are"),
+        "Put before each text that is indexed, exactly as it is given: `search_document: ` for nomic-embed-text. Vectors \
+         with it and without are those of two models: `quarry project model` changes a project from one to the other.",
+    ),
+    setting(
+        Key::EmbeddingInputTypes,
+        "embedding.input_types",
+        "QUARRY_EMBEDDING_INPUT_TYPES",
+        TwoWords,
+        Unset("none is sent"),
+        "What the endpoint is told in the field `input_type`, for queries and for documents, as `query,passage`; only with \
+         embedding.api openai. What documents are called makes another model of it, as embedding.document_prefix does.",
     ),
     setting(
         Key::EmbeddingApiKey,

@@ -23,6 +23,13 @@ pub enum Kind {
         /// Its greatest length in bytes.
         max_bytes: usize,
     },
+    /// What is put before other text, as it is: lines of text.
+    Prefix {
+        /// Its greatest length in bytes.
+        max_bytes: usize,
+    },
+    /// Two words, separated by a comma; at most 100 bytes.
+    TwoWords,
     /// One line of text, at most 200 bytes, that is not the host of repositories by URL.
     Machine,
     /// Such names, separated by commas; at most 2000 bytes.
@@ -106,8 +113,10 @@ impl fmt::Display for Value {
 impl Kind {
     /// The value that `text` stands for, or nothing when this kind does not take it.
     pub(crate) fn parse(self, text: &str) -> Option<Value> {
-        let one_line = !text.is_empty() && !text.chars().any(char::is_control);
-        let valid = one_line
+        let may_have_lines = matches!(self, Kind::Prefix { .. });
+        let is_shown = |c: char| !c.is_control() || (may_have_lines && matches!(c, '\n' | '\t'));
+        let valid = !text.is_empty()
+            && text.chars().all(is_shown)
             && match self {
                 Kind::Number { min, max } => {
                     // Digits only: u64's own parser also takes a leading plus sign.
@@ -131,7 +140,12 @@ impl Kind {
                 Kind::HttpUrl => {
                     after_scheme(text, &["http://", "https://"]).is_some_and(|rest| !rest.starts_with('/'))
                 }
-                Kind::Text { max_bytes } => text.len() <= max_bytes,
+                Kind::Text { max_bytes } | Kind::Prefix { max_bytes } => text.len() <= max_bytes,
+                Kind::TwoWords => {
+                    text.len() <= 100
+                        && items(text).count() == 2
+                        && items(text).all(|item| !item.is_empty() && item.bytes().all(is_word_byte))
+                }
                 Kind::Machine => text.len() <= 200 && text != GIT_HOST,
                 Kind::Machines => text.len() <= 2000 && items(text).all(|name| name != GIT_HOST),
                 Kind::Choice(words) => words.contains(&text),
@@ -149,6 +163,8 @@ impl Kind {
             Kind::DatabaseUrl => "a URL that starts with postgres://".to_owned(),
             Kind::HttpUrl => "a URL that starts with http:// or https://".to_owned(),
             Kind::Text { max_bytes } => format!("one line of text of at most {max_bytes} bytes"),
+            Kind::Prefix { max_bytes } => format!("text of at most {max_bytes} bytes"),
+            Kind::TwoWords => "two words, separated by a comma".to_owned(),
             Kind::Machine => {
                 format!("one line of text of at most 200 bytes, and not {GIT_HOST}, which no machine is called")
             }
@@ -169,6 +185,10 @@ impl Kind {
 /// The parts of a list, without the spaces around them.
 pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim)
+}
+
+fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 /// In lower case, so that a comparison is one of bytes.
@@ -259,6 +279,30 @@ mod tests {
         let protocols = Kind::Words(&["https", "ssh"]);
         assert!(protocols.parse("ssh, https").is_some());
         assert!(protocols.parse("https,ext").is_none());
+    }
+
+    #[test]
+    fn a_prefix_is_taken_as_it_is_with_blanks_and_lines() {
+        let kind = Kind::Prefix { max_bytes: 20 };
+        for taken in ["search_query: ", " ", "Find:\nQuery:\t", "「検索」"] {
+            assert!(
+                kind.parse(taken).is_some_and(|value| value.to_string() == taken),
+                "{taken:?}"
+            );
+        }
+        for refused in ["", "a\0", "\u{1b}[1m", "\r\n", "twenty-one characters"] {
+            assert!(kind.parse(refused).is_none(), "{refused:?} was taken");
+        }
+    }
+
+    #[test]
+    fn two_words_are_two_words() {
+        for taken in ["query,passage", "search_query, search_document", "a-1,b"] {
+            assert!(Kind::TwoWords.parse(taken).is_some(), "{taken:?} was refused");
+        }
+        for refused in ["", "query", "query,", ",", "a,b,c", "a b,c", "\"a\",b"] {
+            assert!(Kind::TwoWords.parse(refused).is_none(), "{refused:?} was taken");
+        }
     }
 
     #[test]
