@@ -61,6 +61,8 @@ pub struct SimilarRequest {
     pub to: SimilarTo,
     /// The vector of a snippet, made by the project's model; without one only words count. Not needed for what is indexed.
     pub query_vector: Option<Vec<f32>>,
+    /// The model that made it, to compare with the one whose vectors are stored by then; none trusts the caller.
+    pub query_model: Option<String>,
     /// Only these repositories; empty = all of the project's.
     pub repository_ids: Vec<Uuid>,
     /// Only files whose path matches, as in a search.
@@ -79,6 +81,7 @@ impl SimilarRequest {
         SimilarRequest {
             to,
             query_vector: None,
+            query_model: None,
             repository_ids: Vec::new(),
             path_glob: None,
             language: None,
@@ -132,6 +135,7 @@ async fn similar_in(connection: &mut PgConnection, request: &SimilarRequest) -> 
     source.text.truncate(source.text.floor_char_boundary(MAX_TEXT_BYTES));
     let filters = SearchRequest {
         query_vector: source.vector.take(),
+        query_model: request.query_model.clone(),
         repository_ids: request.repository_ids.clone(),
         path_glob: request.path_glob.clone(),
         language: request.language.clone(),

@@ -1,6 +1,6 @@
 //! Code like a piece of code: by chunk, by lines, by snippet; with and without vectors.
 
-use quarry_codebase::{CodebaseError, Hit, SimilarRequest, SimilarTo, similar};
+use quarry_codebase::{CodebaseError, Degraded, Hit, SimilarRequest, SimilarTo, note_stored_model, similar};
 
 use crate::corpus::{Project, file, paths, project, vector};
 
@@ -53,6 +53,23 @@ async fn a_pasted_snippet_finds_what_it_was_written_after() {
     let outcome = similar(&project.pool, &request).await.unwrap();
     assert_eq!(outcome.hits[0].path, "queue/src/lease.rs", "by words alone");
     assert!(!outcome.degraded.is_empty());
+}
+
+#[tokio::test]
+async fn a_snippets_vector_of_another_model_is_not_compared() {
+    let project = project().await;
+    note_stored_model(&project.pool, "the project's").await.unwrap();
+    let snippet = "fn extend(lease: &mut Lease, seconds: u64) {\n    lease.expires_at += seconds;\n}\n";
+    for (model, degraded) in [("the project's", vec![]), ("another", vec![Degraded::OtherModel])] {
+        let request = SimilarRequest {
+            query_vector: Some(vector(snippet)),
+            query_model: Some(model.to_owned()),
+            ..SimilarRequest::new(SimilarTo::Text(snippet.to_owned()))
+        };
+        let outcome = similar(&project.pool, &request).await.unwrap();
+        assert_eq!(outcome.degraded, degraded);
+        assert_eq!(outcome.hits[0].path, "queue/src/lease.rs");
+    }
 }
 
 #[tokio::test]
