@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use quarry_codebase::{Freshness, Pending};
-use quarry_embedding::EmbeddingSource;
+use quarry_embedding::{EmbeddingSource, Purpose};
 use quarry_lifecycle::Config;
 use quarry_registry::{PgPool, Project, Registry, RegistryOptions, reach};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
@@ -198,8 +198,13 @@ impl Backend {
         Ok(stored.or_else(|| project.embedding.as_ref().map(|pinned| pinned.model.clone())))
     }
 
-    /// The vector of a query from this model, or in words why there is none.
-    pub(crate) async fn query_vector(&self, model: Option<&str>, query: &str) -> Result<Vec<f32>, String> {
+    /// The vector of what is searched for, from this model, or in words why there is none.
+    pub(crate) async fn search_vector(
+        &self,
+        model: Option<&str>,
+        purpose: Purpose,
+        text: &str,
+    ) -> Result<Vec<f32>, String> {
         // A start of the built-in model goes on when this call gives up: the next one finds it running.
         let source = self.embedding.clone();
         let connected = tokio::spawn(async move { source.client().await.map(drop) });
@@ -209,7 +214,7 @@ impl Backend {
                     "the embedding endpoint does not answer ({error}): results come from words only"
                 ));
             }
-            self.embedding.query_vector(model, query).await
+            self.embedding.search_vector(model, purpose, text).await
         };
         tokio::time::timeout(EMBED_WITHIN, asked).await.unwrap_or_else(|_| {
             let seconds = EMBED_WITHIN.as_secs();

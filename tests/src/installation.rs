@@ -2,6 +2,7 @@
 //! Starts commands in it. Never shares anything with another test but the Postgres server.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -102,6 +103,15 @@ impl Installation {
         let mut command = self.command(arguments);
         command.current_dir(directory);
         Running::start(command).finish().await
+    }
+
+    /// Runs a command to its end, with the file at `path` as its standard input.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    pub async fn run_reading<T: AsRef<OsStr>>(&self, path: &Path, arguments: impl IntoIterator<Item = T>) -> Finished {
+        let input = File::open(path).unwrap().into();
+        Running::start_reading(self.command(arguments), input).finish().await
     }
 
     /// Starts a command.

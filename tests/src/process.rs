@@ -27,10 +27,15 @@ struct Said {
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Running {
+    pub(crate) fn start(command: Command) -> Running {
+        Running::start_reading(command, Stdio::null())
+    }
+
+    /// Starts it with `input` as its standard input.
+    pub(crate) fn start_reading(mut command: Command, input: Stdio) -> Running {
         let described = format!("{:?}", command.as_std());
         command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);

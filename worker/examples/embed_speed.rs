@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use quarry_embedding::{EmbeddingClient, EndpointConfig};
+use quarry_embedding::{EmbeddingClient, EndpointConfig, Purpose};
 use quarry_worker::embedder::{Model, ServeOptions, serve};
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
         let mut best = Duration::MAX;
         for _ in 0..ROUNDS {
             let started = Instant::now();
-            std::hint::black_box(client.embed(texts).await?);
+            std::hint::black_box(client.embed(Purpose::Document, texts).await?);
             best = best.min(started.elapsed());
         }
         report(&format!("over HTTP with base64, {name}"), texts.len(), best);

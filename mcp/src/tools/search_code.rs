@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quarry_codebase::{Degraded, Freshness, SearchMode, SearchRequest};
+use quarry_embedding::Purpose;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -176,7 +177,7 @@ pub(crate) async fn search_code(call: &Call<'_>, arguments: SearchCode) -> Resul
             request.query_model = call.backend.model(&project, &database).await?;
             let asked = call
                 .backend
-                .query_vector(request.query_model.as_deref(), &request.text)
+                .search_vector(request.query_model.as_deref(), Purpose::Query, &request.text)
                 .await;
             request.query_vector = asked.map_err(|reason| why_no_vector = Some(visible(&reason))).ok();
         }

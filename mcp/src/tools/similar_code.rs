@@ -1,6 +1,7 @@
 //! `similar_code`: code like a hit, or like a snippet that the caller has.
 
 use quarry_codebase::{SimilarRequest, SimilarTo};
+use quarry_embedding::Purpose;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,7 @@ pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Res
     let (project, database) = call.project(arguments.project.as_deref()).await?;
     let _turn = call.backend.turn().await;
     let mut notes = Vec::new();
+    let mut query_model = None;
     let (to, query_vector) = match arguments.reference {
         Some(reference) => {
             let (chunk, _) = parse_reference(&reference)
@@ -62,14 +64,18 @@ pub(crate) async fn similar_code(call: &Call<'_>, arguments: SimilarCode) -> Res
         }
         None => {
             let snippet = arguments.snippet.unwrap_or_default();
-            let model = call.backend.model(&project, &database).await?;
-            let vector = call.backend.query_vector(model.as_deref(), &snippet).await;
+            query_model = call.backend.model(&project, &database).await?;
+            let asked = call
+                .backend
+                .search_vector(query_model.as_deref(), Purpose::Document, &snippet);
+            let vector = asked.await;
             let vector = vector.map_err(|reason| notes.push(visible(&reason))).ok();
             (SimilarTo::Text(snippet), vector)
         }
     };
     let request = SimilarRequest {
         query_vector,
+        query_model,
         path_glob: arguments.path_glob,
         language: arguments.language,
         limit: arguments.limit.unwrap_or(5),

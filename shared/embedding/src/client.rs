@@ -2,6 +2,7 @@
 //! Hands answers to probe.rs, which asks for the model, and to embed.rs, which asks for the vectors of texts.
 //! Stores nothing, and never writes a text or a key anywhere.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
@@ -17,6 +18,7 @@ use crate::error::EmbeddingError;
 use crate::pacing::Pacing;
 use crate::probe::Ready;
 use crate::retry::{Refused, retry};
+use crate::text_form::TextForm;
 use crate::transport::{Failure, Refusal, Transport, is_loopback};
 use crate::vector_json::{Encoding, WireVector};
 use crate::{ollama, openai};
@@ -104,16 +106,24 @@ impl EmbeddingClient {
         })
     }
 
-    /// One request with its retries; the vectors come in the order of `texts`.
+    /// One request with its retries; the vectors come in the order of `texts`, which are sent in `form`.
     pub(crate) async fn ask(
         &self,
         model: &str,
         encoding: Encoding,
+        form: &TextForm,
         texts: &[&str],
     ) -> Result<Vec<WireVector>, Refused> {
+        let written: Vec<Cow<'_, str>> = texts.iter().map(|text| form.written(text)).collect();
         let (path, body) = match self.shared.config.api {
-            Api::OpenAi => ("embeddings", openai::request_body(model, texts, encoding)),
-            Api::Ollama => ("embed", ollama::request_body(model, texts)),
+            Api::OpenAi => {
+                let input_type = form.input_type.as_deref();
+                (
+                    "embeddings",
+                    openai::request_body(model, &written, encoding, input_type),
+                )
+            }
+            Api::Ollama => ("embed", ollama::request_body(model, &written)),
         };
         let body = body.expect("a list of strings is always writable as JSON");
         let answer = self.exchange(path, model, Some(&body)).await?;

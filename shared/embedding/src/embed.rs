@@ -11,6 +11,7 @@ use crate::client::EmbeddingClient;
 use crate::error::EmbeddingError;
 use crate::probe::{ModelInfo, PROBE_TEXT, Ready};
 use crate::retry::Refused;
+use crate::text_form::{Purpose, TextForm};
 use crate::vector_json::WireVector;
 
 /// What became of one text.
@@ -23,11 +24,16 @@ pub enum Embedded {
 }
 
 impl EmbeddingClient {
-    /// One answer per text, in order. Blank texts are refused without asking the endpoint.
+    /// One answer per text, in order, the texts sent as their purpose wants it. Blank ones are refused without asking the
+    /// endpoint.
     ///
     /// # Errors
     /// Failures of the endpoint as a whole; nothing is then known about any of the texts.
-    pub async fn embed<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<Embedded>, EmbeddingError> {
+    pub async fn embed<T: AsRef<str> + Sync>(
+        &self,
+        purpose: Purpose,
+        texts: &[T],
+    ) -> Result<Vec<Embedded>, EmbeddingError> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let asked: Vec<(usize, &str)> = texts
             .iter()
@@ -35,28 +41,32 @@ impl EmbeddingClient {
             .enumerate()
             .filter(|(_, text)| !text.trim().is_empty())
             .collect();
-        let mut answers = self.embed_all(&asked).await?;
+        let mut answers = self.embed_all(self.shared.config.form(purpose), &asked).await?;
         let blank = || Embedded::Refused("the text is blank".to_owned());
         Ok((0..texts.len())
             .map(|position| answers.remove(&position).unwrap_or_else(blank))
             .collect())
     }
 
-    async fn embed_all(&self, asked: &[(usize, &str)]) -> Result<HashMap<usize, Embedded>, EmbeddingError> {
+    async fn embed_all(
+        &self,
+        form: &TextForm,
+        asked: &[(usize, &str)],
+    ) -> Result<HashMap<usize, Embedded>, EmbeddingError> {
         if asked.is_empty() {
             return Ok(HashMap::new());
         }
         let ready = self.ready().await?;
-        let sizes: Vec<usize> = asked.iter().map(|(_, text)| text.len()).collect();
+        let sizes: Vec<usize> = asked.iter().map(|(_, text)| form.prefix.len() + text.len()).collect();
         let max_texts = self.shared.accepted_texts.load(Ordering::Relaxed);
         let mut batches = Vec::new();
         for range in batch::split(&sizes, max_texts, self.shared.config.batch_bytes) {
-            batches.push(self.embed_batch(ready, &asked[range]));
+            batches.push(self.embed_batch(ready, form, &asked[range]));
         }
         let answers: HashMap<usize, Embedded> = try_join_all(batches).await?.into_iter().flatten().collect();
         if answers.values().all(|answer| matches!(answer, Embedded::Refused(_))) {
             // Either these texts are bad, or the endpoint meanwhile refuses everything: one good text tells which.
-            self.ask(&ready.model.model, ready.encoding, &[PROBE_TEXT])
+            self.ask(&ready.name, ready.encoding, form, &[PROBE_TEXT])
                 .await
                 .map_err(|no| self.endpoint_error(no))?;
         }
@@ -67,6 +77,7 @@ impl EmbeddingClient {
     async fn embed_batch(
         &self,
         ready: &Ready,
+        form: &TextForm,
         batch: &[(usize, &str)],
     ) -> Result<Vec<(usize, Embedded)>, EmbeddingError> {
         let mut answers = Vec::with_capacity(batch.len());
@@ -74,7 +85,7 @@ impl EmbeddingClient {
         let (mut batches_refused, mut texts_refused, mut most_accepted) = (0, 0, 0);
         while let Some(part) = waiting.pop() {
             let texts: Vec<&str> = part.iter().map(|(_, text)| *text).collect();
-            match self.ask(&ready.model.model, ready.encoding, &texts).await {
+            match self.ask(&ready.name, ready.encoding, form, &texts).await {
                 Ok(vectors) => {
                     most_accepted = most_accepted.max(part.len());
                     for ((position, _), vector) in part.iter().zip(vectors) {

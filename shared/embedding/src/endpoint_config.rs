@@ -5,7 +5,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::model_identity::ModelIdentity;
 use crate::retry::RetryPolicy;
+use crate::text_form::{Purpose, TextForm};
 
 /// The interface an endpoint speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub struct EndpointConfig {
     pub api: Api,
     /// Model to ask for; `None` takes the one the endpoint lists (the first, should it list several).
     pub model: Option<String>,
+    /// How documents are sent; makes the model another one, see [`ModelIdentity`].
+    pub documents: TextForm,
+    /// How queries are sent.
+    pub queries: TextForm,
     /// Key for the Authorization header, if the endpoint wants one.
     pub api_key: Option<ApiKey>,
     /// Dimensions every vector must have; `None` takes those of the first answer.
@@ -76,6 +82,8 @@ impl EndpointConfig {
             url: url.into(),
             api,
             model: None,
+            documents: TextForm::default(),
+            queries: TextForm::default(),
             api_key: None,
             dimensions: None,
             batch_texts: 256,
@@ -101,6 +109,42 @@ impl EndpointConfig {
             ..Self::new(url, Api::OpenAi)
         }
     }
+
+    /// The same endpoint, asked for the vectors of `identity`. A prefix of queries is one that the model `usual` was trained
+    /// with, so another model is asked without; which word tells queries from documents depends on the endpoint.
+    pub(crate) fn with_identity(&self, identity: ModelIdentity, usual: &str) -> Self {
+        let prefix = if is_same_model(&identity.name, usual) {
+            self.queries.prefix.clone()
+        } else {
+            String::new()
+        };
+        let has_types = identity.documents.input_type.is_some();
+        Self {
+            model: Some(identity.name),
+            documents: identity.documents,
+            queries: TextForm {
+                prefix,
+                input_type: self.queries.input_type.clone().filter(|_| has_types),
+            },
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn form(&self, purpose: Purpose) -> &TextForm {
+        match purpose {
+            Purpose::Document => &self.documents,
+            Purpose::Query => &self.queries,
+        }
+    }
+}
+
+/// Whether both name one model; Ollama lists names with the tag that they have without one.
+pub(crate) fn is_same_model(one: &str, other: &str) -> bool {
+    untagged(one) == untagged(other)
+}
+
+fn untagged(name: &str) -> &str {
+    name.strip_suffix(":latest").unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -108,6 +152,36 @@ mod tests {
     #![allow(clippy::unwrap_used)] // tests
 
     use super::*;
+
+    fn form(prefix: &str, input_type: &str) -> TextForm {
+        TextForm {
+            prefix: prefix.to_owned(),
+            input_type: Some(input_type.to_owned()),
+        }
+    }
+
+    #[test]
+    fn documents_are_sent_as_the_identity_says_and_queries_as_the_configuration() {
+        let config = EndpointConfig {
+            documents: form("d: ", "passage"),
+            queries: form("q: ", "query"),
+            ..EndpointConfig::new("http://127.0.0.1:1", Api::OpenAi)
+        };
+        let with = |written: &str| {
+            let config = config.with_identity(ModelIdentity::parse(written), "m");
+            (config.model.unwrap(), config.documents, config.queries)
+        };
+        assert_eq!(
+            with(r#"m + "old: " + input_type=text"#),
+            ("m".to_owned(), form("old: ", "text"), form("q: ", "query"))
+        );
+        let untyped = |prefix: &str| TextForm {
+            input_type: None,
+            ..form(prefix, "")
+        };
+        assert_eq!(with("m:latest"), ("m:latest".to_owned(), untyped(""), untyped("q: ")));
+        assert_eq!(with("other"), ("other".to_owned(), untyped(""), untyped("")));
+    }
 
     #[test]
     fn the_key_is_not_in_the_debug_output() {

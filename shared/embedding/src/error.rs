@@ -72,9 +72,9 @@ pub enum EmbeddingError {
         /// 3xx.
         status: u16,
     },
-    /// Check QUARRY_EMBEDDING_API and QUARRY_EMBEDDING_MODEL: the endpoint refuses even a one-word text.
+    /// Check the settings that the message names: the endpoint refuses even a text of three words.
     #[error(
-        "{url} refuses every request with status {status}{code}: check QUARRY_EMBEDDING_API and QUARRY_EMBEDDING_MODEL"
+        "{url} refuses every request with status {status}{code}: check QUARRY_EMBEDDING_API, QUARRY_EMBEDDING_MODEL and QUARRY_EMBEDDING_INPUT_TYPES"
     )]
     Rejected {
         /// Address that was asked.

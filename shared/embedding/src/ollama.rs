@@ -1,6 +1,8 @@
 //! Ollama's own form: where requests go, how they are written, how answers are read.
 //! Hands vectors to the client in the order of the texts; knows nothing of retries or batches.
 
+use std::borrow::Cow;
+
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +11,7 @@ use crate::vector_json::WireVector;
 #[derive(Serialize)]
 struct Request<'a> {
     model: &'a str,
-    input: &'a [&'a str],
+    input: &'a [Cow<'a, str>],
     // Half a long text found is better than none of it: the alternative is a refusal.
     truncate: bool,
 }
@@ -40,7 +42,7 @@ pub(crate) fn address(base: &Url, path: &str) -> Url {
 }
 
 /// The body of a request for the vectors of `texts`.
-pub(crate) fn request_body(model: &str, texts: &[&str]) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn request_body(model: &str, texts: &[Cow<'_, str>]) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Request {
         model,
         input: texts,
@@ -82,5 +84,14 @@ mod tests {
                 "http://h:11434/api/embed"
             );
         }
+    }
+
+    #[test]
+    fn a_request_has_the_texts_as_they_are_sent() {
+        let texts = [Cow::Borrowed("search_query: a")];
+        assert_eq!(
+            request_body("m", &texts).unwrap(),
+            br#"{"model":"m","input":["search_query: a"],"truncate":true}"#
+        );
     }
 }

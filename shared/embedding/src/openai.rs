@@ -1,6 +1,8 @@
 //! The OpenAI form: where requests go, how they are written, how answers are read.
 //! Hands vectors to the client in the order of the texts; knows nothing of retries or batches.
 
+use std::borrow::Cow;
+
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +11,12 @@ use crate::vector_json::{Encoding, WireVector};
 #[derive(Serialize)]
 struct Request<'a> {
     model: &'a str,
-    input: &'a [&'a str],
+    input: &'a [Cow<'a, str>],
     // Left out for floats: they are the default, and servers that do not know the field need not refuse it.
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding_format: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_type: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -51,12 +55,18 @@ pub(crate) fn address(base: &Url, path: &str) -> Url {
 }
 
 /// The body of a request for the vectors of `texts`.
-pub(crate) fn request_body(model: &str, texts: &[&str], encoding: Encoding) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn request_body(
+    model: &str,
+    texts: &[Cow<'_, str>],
+    encoding: Encoding,
+    input_type: Option<&str>,
+) -> serde_json::Result<Vec<u8>> {
     let encoding_format = (encoding == Encoding::Base64).then_some("base64");
     serde_json::to_vec(&Request {
         model,
         input: texts,
         encoding_format,
+        input_type,
     })
 }
 
@@ -103,6 +113,21 @@ mod tests {
         ] {
             assert_eq!(address(&Url::parse(given).unwrap(), "embeddings").as_str(), expected);
         }
+    }
+
+    #[test]
+    fn a_request_says_what_its_texts_are_only_where_a_word_is_given_for_it() {
+        let texts = [Cow::Borrowed("a"), Cow::Borrowed("b")];
+        let body = |encoding, input_type| request_body("m", &texts, encoding, input_type).unwrap();
+        assert_eq!(
+            body(Encoding::Base64, None),
+            br#"{"model":"m","input":["a","b"],"encoding_format":"base64"}"#
+        );
+        assert_eq!(body(Encoding::Float, None), br#"{"model":"m","input":["a","b"]}"#);
+        assert_eq!(
+            body(Encoding::Float, Some("passage")),
+            br#"{"model":"m","input":["a","b"],"input_type":"passage"}"#
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::client::EmbeddingClient;
 use crate::embed::{Embedded, judge};
 use crate::endpoint_config::Api;
 use crate::error::EmbeddingError;
+use crate::model_identity::ModelIdentity;
 use crate::retry::Refused;
 use crate::vector_json::Encoding;
 use crate::{ollama, openai};
@@ -15,13 +16,15 @@ pub(crate) const PROBE_TEXT: &str = "read a file";
 /// A model as the endpoint serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelInfo {
-    /// Name to ask for it by.
+    /// Its [`ModelIdentity`], as it is written: its name, and with it how documents are sent, where that is configured.
     pub model: String,
     /// Components of its vectors.
     pub dimensions: u32,
 }
 
 pub(crate) struct Ready {
+    /// Name to ask for the model by.
+    pub(crate) name: String,
     pub(crate) model: ModelInfo,
     pub(crate) encoding: Encoding,
 }
@@ -55,8 +58,8 @@ impl EmbeddingClient {
 
     async fn ask_probe(&self) -> Result<Ready, EmbeddingError> {
         let config = &self.shared.config;
-        let model = match &config.model {
-            Some(model) => model.clone(),
+        let name = match &config.model {
+            Some(name) => name.clone(),
             None => self.first_model().await?,
         };
         let first = if config.api == Api::OpenAi {
@@ -64,15 +67,19 @@ impl EmbeddingClient {
         } else {
             Encoding::Float
         };
-        let mut answer = self.ask(&model, first, &[PROBE_TEXT]).await;
+        let mut answer = self.ask(&name, first, &config.documents, &[PROBE_TEXT]).await;
         if matches!(answer, Err(Refused::Texts(_))) && first == Encoding::Base64 {
-            answer = self.ask(&model, Encoding::Float, &[PROBE_TEXT]).await;
+            answer = self.ask(&name, Encoding::Float, &config.documents, &[PROBE_TEXT]).await;
         }
         let vector = answer.map_err(|refused| self.endpoint_error(refused))?.swap_remove(0);
         let encoding = vector.encoding;
         let got = u32::try_from(vector.components.len()).unwrap_or(u32::MAX);
+        let identity = ModelIdentity {
+            name: name.clone(),
+            documents: config.documents.clone(),
+        };
         let model = ModelInfo {
-            model,
+            model: identity.to_string(),
             dimensions: config.dimensions.unwrap_or(got),
         };
         if let Embedded::Refused(reason) = judge(vector, &model)? {
@@ -81,7 +88,7 @@ impl EmbeddingClient {
                 reason,
             });
         }
-        Ok(Ready { model, encoding })
+        Ok(Ready { name, model, encoding })
     }
 
     async fn first_model(&self) -> Result<String, EmbeddingError> {

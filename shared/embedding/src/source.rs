@@ -1,5 +1,6 @@
 //! Where the vectors of a process come from: the configured endpoint, or the built-in model, which is started on first use.
-//! Hands out one client for the whole process, and turns a query into its vector or into the reason why there is none.
+//! Hands out one client for the whole process, and turns what is searched for into its vector or into the reason why there is
+//! none.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,7 +10,11 @@ use std::time::Duration;
 use quarry_lifecycle::{Config, EmbeddingApi};
 use tokio::sync::OnceCell;
 
-use crate::{Api, ApiKey, BUILT_IN_MODEL, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig, Pacing};
+use crate::endpoint_config::is_same_model;
+use crate::{
+    Api, ApiKey, BUILT_IN_MODEL, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig, ModelIdentity, Pacing,
+    Purpose, TextForm,
+};
 
 /// The longest a search waits for its vector. One text takes milliseconds; an endpoint that is gone or buried in batches must
 /// not keep a person waiting for an answer that words alone can give.
@@ -36,8 +41,15 @@ impl EmbeddingSource {
                 EmbeddingApi::OpenAi => Api::OpenAi,
                 EmbeddingApi::Ollama => Api::Ollama,
             };
+            let (query_type, document_type) = config.embedding_input_types().unzip();
+            let form = |prefix: Option<&str>, input_type: Option<&str>| TextForm {
+                prefix: prefix.unwrap_or_default().to_owned(),
+                input_type: input_type.map(str::to_owned),
+            };
             EndpointConfig {
                 model: config.embedding_model().map(str::to_owned),
+                documents: form(config.embedding_document_prefix(), document_type),
+                queries: form(config.embedding_query_prefix(), query_type),
                 api_key: config.embedding_api_key().map(|key| ApiKey::from(key.to_owned())),
                 concurrency: config.embedding_concurrency(),
                 timeout: config.embedding_timeout(),
@@ -69,8 +81,24 @@ impl EmbeddingSource {
         self.client.get_or_try_init(|| self.connect()).await.cloned()
     }
 
-    /// A client for this very model, whatever is configured as the one to use: the configured endpoint where it has several, or
-    /// the built-in model. A project keeps its model until somebody changes it, and both are needed while it changes.
+    /// What a person means by a model: a name alone, if it is that of the configured model, means with what is configured to go
+    /// before its documents. `NAME + ""` means without.
+    #[must_use]
+    pub fn meant_by(&self, typed: &str) -> String {
+        let mut identity = ModelIdentity::parse(typed);
+        if let Some(config) = &self.configured
+            && identity.name == typed
+            && typed != BUILT_IN_MODEL
+            && config.model.as_ref().is_none_or(|usual| is_same_model(usual, typed))
+        {
+            identity.documents = config.documents.clone();
+        }
+        identity.to_string()
+    }
+
+    /// A client for the model of this [`ModelIdentity`], whatever is configured as the one to use: the configured endpoint where it
+    /// has that model, sent documents as the identity says, or the built-in model. A project keeps its model until somebody
+    /// changes it, and both are needed while it changes.
     ///
     /// # Errors
     /// [`EmbeddingError::NotOffered`] when neither has it; else as [`EmbeddingSource::client`].
@@ -93,16 +121,13 @@ impl EmbeddingSource {
             }
             (_, Err(error)) => return Err(error),
             (Some(config), Ok((client, offered))) => {
-                // A server that does not say what it has may answer with whatever it has: its word is not enough.
-                let listed = client.listed_models().await.unwrap_or_default();
-                if !listed.iter().any(|name| name == model) {
+                let wanted = ModelIdentity::parse(model);
+                let usual = ModelIdentity::parse(&offered).name;
+                let can_be_sent = config.api == Api::OpenAi || wanted.documents.input_type.is_none();
+                if !can_be_sent || !has_model(&client, &wanted.name, &usual).await {
                     return Err(not_offered(model, offered));
                 }
-                let config = EndpointConfig {
-                    model: Some(model.to_owned()),
-                    ..config.clone()
-                };
-                EmbeddingClient::connect_paced(config, self.pacing.clone())?
+                EmbeddingClient::connect_paced(config.with_identity(wanted, &usual), self.pacing.clone())?
             }
             (None, Ok((_, offered))) => return Err(not_offered(model, offered)),
         };
@@ -123,12 +148,18 @@ impl EmbeddingSource {
         }
     }
 
-    /// The vector of a query in the space of `pinned_model`, or in words why there is none: the caller then searches
-    /// lexically and passes the reason on.
+    /// The vector of what is searched for in the space of `pinned_model`, or in words why there is none: the caller then
+    /// searches lexically and passes the reason on. A question is a query; code that others like it are searched for is a
+    /// document.
     ///
     /// # Errors
     /// A sentence for the person who asked.
-    pub async fn query_vector(&self, pinned_model: Option<&str>, query: &str) -> Result<Vec<f32>, String> {
+    pub async fn search_vector(
+        &self,
+        pinned_model: Option<&str>,
+        purpose: Purpose,
+        text: &str,
+    ) -> Result<Vec<f32>, String> {
         let Some(pinned_model) = pinned_model else {
             return Err("nothing is embedded yet: results come from words only".to_owned());
         };
@@ -145,7 +176,7 @@ impl EmbeddingSource {
                 }
                 client => client?,
             };
-            let mut answers = client.embed(&[query]).await?;
+            let mut answers = client.embed(purpose, &[text]).await?;
             Ok(match answers.pop() {
                 Some(Embedded::Vector(vector)) => Ok(vector),
                 Some(Embedded::Refused(reason)) => Err(format!(
@@ -166,6 +197,15 @@ impl EmbeddingSource {
             )),
         }
     }
+}
+
+/// A server that does not say what it has may answer with whatever it has: only for its usual model is its word enough.
+async fn has_model(client: &EmbeddingClient, name: &str, usual: &str) -> bool {
+    if name == usual {
+        return true;
+    }
+    let listed = client.listed_models().await.unwrap_or_default();
+    listed.iter().any(|listed| listed == name)
 }
 
 fn not_offered(wanted: &str, offered: String) -> EmbeddingError {

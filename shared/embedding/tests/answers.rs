@@ -4,7 +4,7 @@
 mod fake_endpoint;
 
 use fake_endpoint::{FakeEndpoint, Reply, Seen, base64, floats, vector_of};
-use quarry_embedding::{Api, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig};
+use quarry_embedding::{Api, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig, Purpose};
 use serde_json::json;
 
 fn client(endpoint: &FakeEndpoint) -> EmbeddingClient {
@@ -38,7 +38,10 @@ async fn shuffled_answers_come_back_in_the_order_of_the_texts() {
     })
     .await;
     let texts = ["a", "bb", "ccc", "dddd", "eeeee"];
-    assert_eq!(client(&endpoint).embed(&texts).await.unwrap(), vectors(&texts));
+    assert_eq!(
+        client(&endpoint).embed(Purpose::Document, &texts).await.unwrap(),
+        vectors(&texts)
+    );
 }
 
 #[tokio::test]
@@ -47,7 +50,7 @@ async fn batches_keep_to_their_limits_and_the_order_survives_concurrency() {
     let texts: Vec<String> = (0..97).map(|n| "x".repeat(n + 1)).collect();
     let client = client_with(&endpoint, |config| config.batch_texts = 10);
     let expected: Vec<Embedded> = texts.iter().map(|text| Embedded::Vector(vector_of(text))).collect();
-    let asking = tokio::spawn(async move { client.embed(&texts).await });
+    let asking = tokio::spawn(async move { client.embed(Purpose::Document, &texts).await });
     assert_eq!(asking.await.unwrap().unwrap(), expected);
     let sizes: Vec<usize> = endpoint.seen().iter().map(|seen| seen.texts().len()).collect();
     assert_eq!(
@@ -65,8 +68,11 @@ async fn a_server_that_refuses_base64_is_asked_for_floats_from_then_on() {
     })
     .await;
     let client = client(&endpoint);
-    assert_eq!(client.embed(&["a", "bb"]).await.unwrap(), vectors(&["a", "bb"]));
-    client.embed(&["ccc"]).await.unwrap();
+    assert_eq!(
+        client.embed(Purpose::Document, &["a", "bb"]).await.unwrap(),
+        vectors(&["a", "bb"])
+    );
+    client.embed(Purpose::Document, &["ccc"]).await.unwrap();
     let asked: Vec<bool> = endpoint.seen().iter().map(Seen::asks_base64).collect();
     assert_eq!(asked, [true, false, false, false]);
 }
@@ -75,7 +81,7 @@ async fn a_server_that_refuses_base64_is_asked_for_floats_from_then_on() {
 async fn a_server_that_ignores_base64_is_understood_too() {
     let endpoint = FakeEndpoint::start(|seen| Reply::body(floats(&seen.texts()))).await;
     assert_eq!(
-        client(&endpoint).embed(&["a", "bb"]).await.unwrap(),
+        client(&endpoint).embed(Purpose::Document, &["a", "bb"]).await.unwrap(),
         vectors(&["a", "bb"])
     );
 }
@@ -92,7 +98,7 @@ async fn the_one_bad_text_of_a_batch_is_refused_and_the_others_get_vectors() {
     .await;
     let mut texts: Vec<String> = (0..50).map(|n| format!("text {n}")).collect();
     texts[31] = "bad".to_owned();
-    let answers = client(&endpoint).embed(&texts).await.unwrap();
+    let answers = client(&endpoint).embed(Purpose::Document, &texts).await.unwrap();
     let refused: Vec<usize> = (0..50)
         .filter(|n| matches!(answers[*n], Embedded::Refused(_)))
         .collect();
@@ -112,9 +118,9 @@ async fn a_batch_limit_of_the_server_is_learned() {
     .await;
     let texts: Vec<String> = (0..64).map(|n| "y".repeat(n + 1)).collect();
     let client = client(&endpoint);
-    let first = client.embed(&texts).await.unwrap();
+    let first = client.embed(Purpose::Document, &texts).await.unwrap();
     let requests = endpoint.seen().len();
-    assert_eq!(client.embed(&texts).await.unwrap(), first);
+    assert_eq!(client.embed(Purpose::Document, &texts).await.unwrap(), first);
     assert_eq!(
         endpoint.seen().len() - requests,
         8,
@@ -125,7 +131,10 @@ async fn a_batch_limit_of_the_server_is_learned() {
 #[tokio::test]
 async fn blank_texts_are_refused_without_asking() {
     let endpoint = FakeEndpoint::start(|seen| Reply::body(base64(&seen.texts()))).await;
-    let answers = client(&endpoint).embed(&["", "a", " \n\t"]).await.unwrap();
+    let answers = client(&endpoint)
+        .embed(Purpose::Document, &["", "a", " \n\t"])
+        .await
+        .unwrap();
     assert_eq!(refusal(&answers[0]), "the text is blank");
     assert_eq!(answers[1], Embedded::Vector(vector_of("a")));
     assert!(
@@ -139,7 +148,10 @@ async fn blank_texts_are_refused_without_asking() {
 #[tokio::test]
 async fn no_texts_ask_nothing() {
     let endpoint = FakeEndpoint::start(|_| Reply::status(500)).await;
-    assert_eq!(client(&endpoint).embed::<&str>(&[]).await.unwrap(), []);
+    assert_eq!(
+        client(&endpoint).embed::<&str>(Purpose::Document, &[]).await.unwrap(),
+        []
+    );
     assert!(endpoint.seen().is_empty());
 }
 
@@ -158,7 +170,10 @@ async fn zero_and_non_finite_vectors_are_refused_alone() {
         Reply::body(answer)
     })
     .await;
-    let answers = client(&endpoint).embed(&["a", "zero", "null", "huge"]).await.unwrap();
+    let answers = client(&endpoint)
+        .embed(Purpose::Document, &["a", "zero", "null", "huge"])
+        .await
+        .unwrap();
     assert_eq!(answers[0], Embedded::Vector(vector_of("a")));
     assert!(refusal(&answers[1]).contains("zero"));
     assert!(refusal(&answers[2]).contains("no number"));
@@ -175,7 +190,7 @@ async fn not_a_number_in_base64_is_refused() {
         Reply::body(answer)
     })
     .await;
-    let answers = client(&endpoint).embed(&["nan"]).await.unwrap();
+    let answers = client(&endpoint).embed(Purpose::Document, &["nan"]).await.unwrap();
     assert!(refusal(&answers[0]).contains("no number"));
 }
 
@@ -209,7 +224,10 @@ async fn dimensions_that_change_fail_the_call() {
         Reply::body(answer)
     })
     .await;
-    let error = client(&endpoint).embed(&["shrunk"]).await.unwrap_err();
+    let error = client(&endpoint)
+        .embed(Purpose::Document, &["shrunk"])
+        .await
+        .unwrap_err();
     assert!(
         matches!(
             error,
@@ -226,7 +244,10 @@ async fn dimensions_that_change_fail_the_call() {
 #[tokio::test]
 async fn too_few_vectors_fail_the_call() {
     let endpoint = FakeEndpoint::start(|seen| Reply::body(base64(&seen.texts()[..1]))).await;
-    let error = client(&endpoint).embed(&["a", "b"]).await.unwrap_err();
+    let error = client(&endpoint)
+        .embed(Purpose::Document, &["a", "b"])
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("1 vectors for 2 texts"), "{error}");
 }
 
@@ -266,7 +287,10 @@ async fn ollama_is_asked_in_its_own_form() {
     })
     .await;
     let client = EmbeddingClient::connect(EndpointConfig::new(&endpoint.url, Api::Ollama)).unwrap();
-    assert_eq!(client.embed(&["a", "bb"]).await.unwrap(), vectors(&["a", "bb"]));
+    assert_eq!(
+        client.embed(Purpose::Document, &["a", "bb"]).await.unwrap(),
+        vectors(&["a", "bb"])
+    );
     assert_eq!(client.probe().await.unwrap().model, "nomic-embed-text:latest");
     assert!(endpoint.seen().iter().all(|seen| !seen.asks_base64()));
 }

@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::response::IntoResponse as _;
 use axum::{Json, Router, routing};
 use quarry_embedding::{
-    BUILT_IN_MODEL, BuiltInState, Embedded, EmbeddingClient, STOP_KEY_HEADER, built_in_endpoint, stop_built_in,
+    BUILT_IN_MODEL, BuiltInState, Embedded, EmbeddingClient, Purpose, STOP_KEY_HEADER, built_in_endpoint, stop_built_in,
 };
 use serde_json::json;
 
@@ -203,9 +203,9 @@ async fn a_client_finds_the_endpoint_again_after_it_ended() {
     let client = EmbeddingClient::connect_built_in(home.path(), &home.program())
         .await
         .unwrap();
-    client.embed(&["a"]).await.unwrap();
+    client.embed(Purpose::Document, &["a"]).await.unwrap();
     stop_built_in(home.path()).await.unwrap();
-    let answers = client.embed(&["b"]).await.unwrap();
+    let answers = client.embed(Purpose::Document, &["b"]).await.unwrap();
     assert!(matches!(answers[..], [Embedded::Vector(_)]));
     assert_eq!(home.starts(), 2);
     stop_built_in(home.path()).await.unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fake_endpoint::{FakeEndpoint, Reply, base64, floats};
-use quarry_embedding::{Api, ApiKey, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig, RetryPolicy};
+use quarry_embedding::{Api, ApiKey, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig, Purpose, RetryPolicy};
 use serde_json::json;
 
 const KEY: &str = "sk-not-to-be-seen";
@@ -35,7 +35,7 @@ fn give_up_soon(config: &mut EndpointConfig) {
 
 /// The error of embedding one text; holds neither the text nor the key, however it is printed.
 async fn error_of(client: &EmbeddingClient) -> EmbeddingError {
-    let error = client.embed(&[TEXT]).await.unwrap_err();
+    let error = client.embed(Purpose::Document, &[TEXT]).await.unwrap_err();
     for printed in [error.to_string(), format!("{error:?}"), format!("{client:?}")] {
         assert!(!printed.contains(KEY) && !printed.contains(TEXT), "{printed}");
     }
@@ -59,7 +59,10 @@ async fn failing(times: usize, status: u16, headers: Vec<(&'static str, String)>
 async fn a_rate_limit_passes_after_the_wait_it_asks_for() {
     let endpoint = failing(2, 429, vec![("retry-after", "3600".to_owned())]).await;
     let client = client_with(&endpoint.url, |_| {});
-    assert!(matches!(client.embed(&["a"]).await.unwrap()[..], [Embedded::Vector(_)]));
+    assert!(matches!(
+        client.embed(Purpose::Document, &["a"]).await.unwrap()[..],
+        [Embedded::Vector(_)]
+    ));
     assert_eq!(endpoint.seen().len(), 4, "two failures, the probe, the text");
 }
 
@@ -67,7 +70,10 @@ async fn a_rate_limit_passes_after_the_wait_it_asks_for() {
 async fn server_errors_pass_by_trying_again() {
     for status in [500, 502, 503, 504, 408] {
         let endpoint = failing(1, status, Vec::new()).await;
-        client_with(&endpoint.url, |_| {}).embed(&["a"]).await.unwrap();
+        client_with(&endpoint.url, |_| {})
+            .embed(Purpose::Document, &["a"])
+            .await
+            .unwrap();
     }
 }
 
@@ -207,14 +213,17 @@ async fn a_text_that_ollama_computes_as_not_a_number_is_refused_at_once() {
     })
     .await;
     let client = client_with(&endpoint.url, |config| config.api = Api::Ollama);
-    let answers = client.embed(&["a", "odd"]).await.unwrap();
+    let answers = client.embed(Purpose::Document, &["a", "odd"]).await.unwrap();
     assert!(matches!(answers[..], [Embedded::Vector(_), Embedded::Refused(_)]));
 }
 
 #[tokio::test]
 async fn the_key_travels_in_the_authorization_header_only() {
     let endpoint = FakeEndpoint::start(|seen| Reply::body(base64(&seen.texts()))).await;
-    client_with(&endpoint.url, |_| {}).embed(&["a"]).await.unwrap();
+    client_with(&endpoint.url, |_| {})
+        .embed(Purpose::Document, &["a"])
+        .await
+        .unwrap();
     for seen in endpoint.seen() {
         assert_eq!(seen.headers["authorization"], format!("Bearer {KEY}"));
         assert!(!seen.path.contains(KEY) && !seen.body.to_string().contains(KEY));

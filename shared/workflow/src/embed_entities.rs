@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use quarry_embedding::{Embedded, EmbeddingClient, EmbeddingSource};
+use quarry_embedding::{Embedded, EmbeddingClient, EmbeddingSource, Purpose};
 use sqlx::PgPool;
 
 use crate::error::WorkflowError;
@@ -67,7 +67,10 @@ async fn embed(pool: &PgPool, source: &EmbeddingSource, query: &str) -> Result<(
     };
     let client = source.client().await.map_err(|error| unanswered(&error))?;
     let model = client.probe().await.map_err(|error| unanswered(&error))?.model;
-    let mut answers = client.embed(&[query]).await.map_err(|error| unanswered(&error))?;
+    let mut answers = client
+        .embed(Purpose::Query, &[query])
+        .await
+        .map_err(|error| unanswered(&error))?;
     let vector = match answers.pop() {
         Some(Embedded::Vector(vector)) => vector,
         Some(Embedded::Refused(reason)) => {
@@ -92,7 +95,7 @@ async fn catch_up(pool: &PgPool, client: &EmbeddingClient, model: &str) -> Resul
         }
         let written: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
         // Those that cannot be had now are tried by the next search.
-        let Ok(answers) = client.embed(&written).await else {
+        let Ok(answers) = client.embed(Purpose::Document, &written).await else {
             break;
         };
         let vectors: Vec<_> = texts

@@ -7,6 +7,7 @@ mod changing_models_at_work;
 mod checking;
 mod configuration;
 mod connecting;
+mod document_prefixes;
 mod embedded;
 mod embedding_failures;
 mod entities;

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use plain_bm25::PlainBm25;
 use quarry_codebase::{SearchMode, SearchRequest, repositories, search};
-use quarry_embedding::EmbeddingSource;
+use quarry_embedding::{EmbeddingSource, Purpose};
 use quarry_lifecycle::load_config;
 use quarry_registry::{PgPool, ProjectName, Registry, RegistryOptions};
 use serde::Deserialize;
@@ -76,7 +76,7 @@ async fn main() -> Result<()> {
         };
         for query in queries {
             let vector = embedding
-                .query_vector(model, &query.text)
+                .search_vector(model, Purpose::Query, &query.text)
                 .await
                 .map_err(anyhow::Error::msg)?;
             for way in &ways {

@@ -20,7 +20,8 @@ use crate::runner::Runner;
 pub(super) struct Arguments {
     /// The project
     name: String,
-    /// Embed it anew with this model, in the background; the one it has: stay with it [default: only show]
+    /// Embed it anew with this model, in the background; the one it has: stay with it [default: only show]. The configured
+    /// model's name means with what is configured to go before its documents, 'NAME + ""' without
     model: Option<String>,
     /// Return when the project answers from the new vectors
     #[arg(long, requires = "model")]
@@ -58,6 +59,8 @@ async fn change(
     model: &str,
 ) -> Result<Option<Uuid>> {
     let name = project.name.as_str();
+    let embedding = session.context(registry.clone())?.embedding;
+    let model = embedding.meant_by(model);
     let Some(stored) = stored_model(project, database).await? else {
         bail!("nothing is embedded in project {name} yet: its first index run takes the configured model");
     };
@@ -67,8 +70,7 @@ async fn change(
         }
         return Ok(None);
     }
-    let embedding = session.context(registry.clone())?.embedding;
-    let offered = embedding.client_for(model).await?.probe().await?;
+    let offered = embedding.client_for(&model).await?.probe().await?;
     if offered.dimensions > MAX_DIMENSIONS {
         bail!(
             "{model} gives vectors of {} dimensions, more than {MAX_DIMENSIONS} cannot be indexed: ask it for fewer, or choose \
@@ -78,7 +80,7 @@ async fn change(
     }
     // A project from before the table that says so.
     quarry_codebase::note_stored_model(database, &stored).await?;
-    quarry_codebase::begin_model_change(database, model, offered.dimensions).await?;
+    quarry_codebase::begin_model_change(database, &model, offered.dimensions).await?;
     let ticket = quarry_queue::enqueue_model_change(registry.pool(), project.id.0, &created_by()).await?;
     Ok(Some(ticket.id))
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use quarry_codebase::{Degraded, Explanation, Freshness, Hit, Pending, SearchMode, SearchRequest};
+use quarry_embedding::Purpose;
 use quarry_registry::{PgPool, Project, Registry};
 use serde_json::json;
 
@@ -118,7 +119,7 @@ async fn search(
         if matches!(mode, SearchMode::Hybrid | SearchMode::Semantic) {
             request.query_model = stored_model(project, database).await?;
             let vector = embedding
-                .query_vector(request.query_model.as_deref(), &command.query)
+                .search_vector(request.query_model.as_deref(), Purpose::Query, &command.query)
                 .await;
             request.query_vector = vector.map_err(|reason| notes.push(reason)).ok();
         }

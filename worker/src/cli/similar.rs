@@ -8,12 +8,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use quarry_codebase::{SimilarRequest, SimilarTo, similar};
-use quarry_registry::{Project, Registry};
+use quarry_embedding::Purpose;
 use serde_json::json;
 
 use super::changed_on_disk::changed_on_disk;
 use super::indexed_file::indexed_file;
 use super::output;
+use super::project_model::stored_model;
 use super::search::{describe, freshness, print};
 use super::session::Session;
 use super::wrong_usage::WrongUsage;
@@ -43,17 +44,21 @@ pub(super) struct Arguments {
 pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
     let registry = session.registry().await?;
     let mut notes = Vec::new();
-    let (project, to, query_vector) = if arguments.like == "-" {
+    let (mut query_vector, mut query_model) = (None, None);
+    let (project, to) = if arguments.like == "-" {
         let project = session.project(&registry, arguments.project.as_deref()).await?;
         let mut text = String::new();
         std::io::stdin()
             .read_to_string(&mut text)
             .context("read the snippet from standard input")?;
-        let vector = snippet_vector(session, &registry, &project, &text)
-            .await?
+        query_model = stored_model(&project, &registry.database(&project).await?).await?;
+        let embedding = session.context(registry.clone())?.embedding;
+        query_vector = embedding
+            .search_vector(query_model.as_deref(), Purpose::Document, &text)
+            .await
             .map_err(|reason| notes.push(reason))
             .ok();
-        (project, SimilarTo::Text(text), vector)
+        (project, SimilarTo::Text(text))
     } else {
         let (path, lines) = place_and_lines(&arguments.like)?;
         let file = indexed_file(session, &registry, Path::new(path), arguments.project.as_deref()).await?;
@@ -64,11 +69,12 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
             start_line,
             end_line,
         };
-        (file.located.project, to, None)
+        (file.located.project, to)
     };
     let database = registry.database(&project).await?;
     let request = SimilarRequest {
         query_vector,
+        query_model,
         path_glob: arguments.path,
         language: arguments.language,
         limit: arguments.limit,
@@ -100,18 +106,6 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> Result<()> {
     }
     output::notice(format!("answered in {took_ms:.0} ms; {}", freshness.sentence()));
     Ok(())
-}
-
-/// The vector of a snippet, or why there is none.
-async fn snippet_vector(
-    session: &Session,
-    registry: &Registry,
-    project: &Project,
-    text: &str,
-) -> Result<Result<Vec<f32>, String>> {
-    let embedding = session.context(registry.clone())?.embedding;
-    let pinned = project.embedding.as_ref().map(|pinned| pinned.model.as_str());
-    Ok(embedding.query_vector(pinned, text).await)
 }
 
 /// First and last.

@@ -133,7 +133,8 @@ async fn index_and_watch(
             && stored != configured_model
         {
             output::notice(format!(
-                "project {name} stays with the model {stored}; to embed it anew: quarry project model {name} {configured_model}"
+                "project {name} stays with the model {stored}; to embed it anew: quarry project model {name} {}",
+                output::shell_word(configured_model)
             ));
         }
         let mut watched = None;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use quarry_embedding::{
-    Api, BUILT_IN_DIMENSIONS, BUILT_IN_MODEL, BuiltInState, Embedded, EmbeddingClient, EndpointConfig, STOP_KEY_HEADER,
+    Api, BUILT_IN_DIMENSIONS, BUILT_IN_MODEL, BuiltInState, Embedded, EmbeddingClient, EndpointConfig, Purpose,
+    STOP_KEY_HEADER,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -94,7 +95,7 @@ async fn the_client_gets_the_models_vectors_in_order() {
             (info.model.as_str(), info.dimensions),
             (BUILT_IN_MODEL, BUILT_IN_DIMENSIONS)
         );
-        let answers = client.embed(&texts).await.unwrap();
+        let answers = client.embed(Purpose::Document, &texts).await.unwrap();
         for (answer, vector) in answers.into_iter().zip(expected.chunks(DIMENSIONS)) {
             assert_eq!(answer, Embedded::Vector(vector.to_vec()));
         }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use quarry_codebase::{NextModel, NextVector, Switched, UnembeddedChunk};
-use quarry_embedding::{BUILT_IN_MODEL, Embedded, EmbeddingClient, EmbeddingError, ModelInfo};
+use quarry_embedding::{BUILT_IN_MODEL, Embedded, EmbeddingClient, EmbeddingError, ModelInfo, Purpose};
 
 use super::{Afterwards, JobError, Run};
 use crate::chunk::embedded_text;
@@ -198,7 +198,7 @@ async fn embed_page(
     }
     let (asked, asked_texts): (Vec<[u8; 32]>, Vec<&str>) = unknown.into_iter().unzip();
     if !asked.is_empty() {
-        let answers = client.embed(&asked_texts).await?;
+        let answers = client.embed(Purpose::Document, &asked_texts).await?;
         let mut fresh: Vec<([u8; 32], Vec<f32>)> = Vec::with_capacity(answers.len());
         for (hash, answer) in asked.iter().zip(answers) {
             match answer {

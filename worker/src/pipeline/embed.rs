@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use quarry_embedding::Embedded;
+use quarry_embedding::{Embedded, Purpose};
 use tokio::sync::mpsc;
 
 use super::{Pipeline, Prepared, Stage};
@@ -67,7 +67,7 @@ impl Pipeline<'_> {
         {
             page.counts.embedded = unknown.len() as u64;
             let asked: Vec<&str> = unknown.iter().map(|(_, text)| *text).collect();
-            let answers = client.embed(&asked).await?;
+            let answers = client.embed(Purpose::Document, &asked).await?;
             let mut fresh = Vec::with_capacity(answers.len());
             for ((hash, _), answer) in unknown.iter().zip(answers) {
                 match answer {
