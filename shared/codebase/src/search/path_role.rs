@@ -24,12 +24,12 @@ impl PathRole {
     pub(crate) fn factor(self) -> f32 {
         match self {
             PathRole::Source => 1.0,
-            PathRole::Declaration => 0.85,
-            PathRole::Example => 0.6,
-            PathRole::Documentation | PathRole::Data => 0.55,
-            PathRole::Test => 0.4,
-            PathRole::Vendored => 0.35,
-            PathRole::Generated => 0.3,
+            PathRole::Declaration => 0.77,
+            PathRole::Example => 0.44,
+            PathRole::Documentation | PathRole::Data => 0.38,
+            PathRole::Test => 0.23,
+            PathRole::Vendored => 0.19,
+            PathRole::Generated => 0.15,
         }
     }
 

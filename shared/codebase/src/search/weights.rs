@@ -54,7 +54,7 @@ impl Default for Weights {
             language: 0.6,
             qualifier: 0.3,
             coherence: 0.0,
-            coverage: 1.0,
+            coverage: 0.5,
             role: 1.0,
             same_file: 0.08,
         }
