@@ -28,7 +28,7 @@ impl ProgressBar {
             |name| name.to_string_lossy().into_owned(),
         );
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} files  {msg}  {elapsed}")
+            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {msg}  {elapsed}")
                 .expect("the template is valid")
                 .progress_chars("=> ");
             let bar = Bar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
@@ -46,24 +46,38 @@ impl ProgressBar {
     }
 
     pub(super) fn show(&mut self, status: &TicketStatus) {
-        // Files are found while others are already done: the total grows until the walk has ended.
-        let pending = status.pending_files.unsigned_abs();
-        self.most_pending = self.most_pending.max(pending);
-        let done = self.most_pending - pending;
+        let (done, total, unit) = self.how_far(status);
         let stage = stage_of(status);
         self.say_new_failure(status);
         match &self.bar {
             Some(bar) => {
-                bar.set_length(self.most_pending);
+                bar.set_length(total);
                 bar.set_position(done);
-                bar.set_message(stage.to_owned());
+                bar.set_message(format!("{unit}  {stage}"));
             }
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
-                output::notice(format!("{}: {stage}, {done} of {} files", self.name, self.most_pending));
+                output::notice(match total {
+                    0 => format!("{}: {stage}", self.name),
+                    _ => format!("{}: {stage}, {done} of {total} {unit}", self.name),
+                });
             }
             None => {}
         }
+    }
+
+    /// How much is done, out of how much, in which unit.
+    fn how_far(&mut self, status: &TicketStatus) -> (u64, u64, &'static str) {
+        let mut lanes = status.open_lanes.iter();
+        if let Some(lane) = lanes.find(|lane| lane.kind == JobKind::ChangeModel) {
+            let done = lane.progress.as_ref().map_or(0, |progress| progress.done);
+            let total = lane.progress.as_ref().and_then(|progress| progress.total).unwrap_or(0);
+            return (done.unsigned_abs(), total.unsigned_abs(), "chunks");
+        }
+        // Files are found while others are already done: the total grows until the walk has ended.
+        let pending = status.pending_files.unsigned_abs();
+        self.most_pending = self.most_pending.max(pending);
+        (self.most_pending - pending, self.most_pending, "files")
     }
 
     /// A job that failed is tried again after a pause. Whoever waits is told why it takes so long.
@@ -105,5 +119,59 @@ fn stage_of(status: &TicketStatus) -> &'static str {
         Some(JobKind::RebuildVectorIndex) => "building the vector index",
         Some(JobKind::RemoveRepository) => "removing",
         Some(JobKind::ChangeModel) => "embedding anew",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quarry_queue::{OpenLane, Progress, TicketState};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn status(pending_files: i64, kind: JobKind, progress: Option<(i64, i64)>) -> TicketStatus {
+        let progress = progress.map(|(done, total)| Progress {
+            stage: String::new(),
+            done,
+            total: Some(total),
+        });
+        TicketStatus {
+            id: Uuid::nil(),
+            state: TicketState::Running,
+            project_id: Uuid::nil(),
+            repository_id: None,
+            requested_by: String::new(),
+            age: Duration::ZERO,
+            open_lanes: vec![OpenLane {
+                job_id: 1,
+                kind,
+                shard: 0,
+                state: "leased".to_owned(),
+                last_error: None,
+                progress,
+            }],
+            pending_files,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn files_are_counted_from_the_most_that_ever_waited() {
+        let mut bar = ProgressBar::new(Path::new("/src/app"));
+        assert_eq!(bar.how_far(&status(2, JobKind::IndexFiles, None)), (0, 2, "files"));
+        assert_eq!(bar.how_far(&status(5, JobKind::IndexFiles, None)), (0, 5, "files"));
+        assert_eq!(bar.how_far(&status(1, JobKind::IndexFiles, None)), (4, 5, "files"));
+    }
+
+    #[test]
+    fn a_change_of_the_model_is_counted_in_chunks() {
+        let mut bar = ProgressBar::new(Path::new("app"));
+        let embedding = status(0, JobKind::ChangeModel, Some((120, 444)));
+        assert_eq!(bar.how_far(&embedding), (120, 444, "chunks"));
+        assert_eq!(
+            bar.how_far(&status(0, JobKind::ChangeModel, None)),
+            (0, 0, "chunks"),
+            "nobody has begun"
+        );
     }
 }
