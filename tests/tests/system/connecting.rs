@@ -87,6 +87,22 @@ async fn doctor_says_which_part_is_ill_and_what_helps() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_what_a_model_wants_before_its_texts_until_it_is_told() {
+    let (quarry, _endpoint) = installation().await;
+    let mut quarry = quarry.with("QUARRY_EMBEDDING_MODEL", "nomic-embed-text");
+    let said = quarry.run(["doctor"]).await.succeeded();
+    for words in [
+        "QUARRY_EMBEDDING_QUERY_PREFIX='search_query: '",
+        "QUARRY_EMBEDDING_DOCUMENT_PREFIX='search_document: '",
+    ] {
+        assert!(said.stdout.contains(words), "{words}: {said}");
+    }
+    quarry.set("QUARRY_EMBEDDING_QUERY_PREFIX", "search_query: ");
+    let said = quarry.run(["doctor"]).await.succeeded();
+    assert!(!said.stdout.contains("it wants"), "{said}");
+}
+
 /// A repository to stand in, and where Claude Code keeps the user's servers.
 fn places(quarry: &Installation) -> (Tree, PathBuf, PathBuf) {
     let tree = Tree::new("shop");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use quarry_lifecycle::Config;
 use quarry_registry::Registry;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -110,7 +111,26 @@ fn report(findings: &[Finding], connect: &str, as_json: bool) -> Result<()> {
 async fn model(session: &Session, registry: &Registry) -> Result<String> {
     let context = session.context(registry.clone())?;
     let model = context.embedding.client().await?.probe().await?;
-    Ok(format!("{}, {} dimensions", model.model, model.dimensions))
+    let advice = prefix_advice(&session.config, &model.model).unwrap_or_default();
+    Ok(format!("{}, {} dimensions{advice}", model.model, model.dimensions))
+}
+
+/// A model that was trained to tell questions from documents answers worse when it is told nothing, and nothing else shows it.
+fn prefix_advice(config: &Config, model: &str) -> Option<String> {
+    let says_nothing = config.embedding_query_prefix().is_none()
+        && config.embedding_document_prefix().is_none()
+        && config.embedding_input_types().is_none();
+    let (query, document) = quarry_embedding::usual_prefixes(model).filter(|_| says_nothing)?;
+    let variables = [("QUERY", query), ("DOCUMENT", document)];
+    let wanted: Vec<String> = variables
+        .iter()
+        .filter(|(_, prefix)| !prefix.is_empty())
+        .map(|(which, prefix)| format!("QUARRY_EMBEDDING_{which}_PREFIX='{prefix}'"))
+        .collect();
+    Some(format!(
+        "; unless its server does so, it wants {} (a project that is indexed already changes by `quarry project model`)",
+        wanted.join(" ")
+    ))
 }
 
 async fn projects(registry: &Registry) -> Result<String> {
