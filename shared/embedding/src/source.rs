@@ -10,7 +10,6 @@ use std::time::Duration;
 use quarry_lifecycle::{Config, EmbeddingApi};
 use tokio::sync::OnceCell;
 
-use crate::endpoint_config::is_same_model;
 use crate::{
     Api, ApiKey, BUILT_IN_MODEL, Embedded, EmbeddingClient, EmbeddingError, EndpointConfig, ModelIdentity, Pacing,
     Purpose, TextForm,
@@ -79,21 +78,6 @@ impl EmbeddingSource {
     /// As [`EmbeddingClient::connect`] and [`EmbeddingClient::connect_built_in`].
     pub async fn client(&self) -> Result<EmbeddingClient, EmbeddingError> {
         self.client.get_or_try_init(|| self.connect()).await.cloned()
-    }
-
-    /// What a person means by a model: a name alone, if it is that of the configured model, means with what is configured to go
-    /// before its documents. `NAME + ""` means without.
-    #[must_use]
-    pub fn meant_by(&self, typed: &str) -> String {
-        let mut identity = ModelIdentity::parse(typed);
-        if let Some(config) = &self.configured
-            && identity.name == typed
-            && typed != BUILT_IN_MODEL
-            && config.model.as_ref().is_none_or(|usual| is_same_model(usual, typed))
-        {
-            identity.documents = config.documents.clone();
-        }
-        identity.to_string()
     }
 
     /// A client for the model of this [`ModelIdentity`], whatever is configured as the one to use: the configured endpoint where it

@@ -4,9 +4,7 @@
 mod fake_endpoint;
 
 use fake_endpoint::{FakeEndpoint, Reply, base64, vector_of};
-use quarry_embedding::{
-    Api, BUILT_IN_MODEL, EmbeddingClient, EmbeddingError, EmbeddingSource, EndpointConfig, Purpose, TextForm,
-};
+use quarry_embedding::{Api, EmbeddingClient, EmbeddingError, EmbeddingSource, EndpointConfig, Purpose, TextForm};
 use quarry_lifecycle::{Key, load_config};
 use serde_json::{Value, json};
 
@@ -177,21 +175,4 @@ async fn what_needs_an_input_type_is_not_asked_of_ollama() {
         reason.contains("quarry project model") && reason.contains(pinned),
         "{reason}"
     );
-}
-
-#[tokio::test]
-async fn the_name_of_the_configured_model_means_with_its_prefix() {
-    let endpoint = endpoint().await;
-    let source = source(&endpoint, &PREFIXES);
-    for (typed, meant) in [
-        ("m", r#"m + "d: ""#),
-        ("m:latest", r#"m:latest + "d: ""#),
-        (r#"m + """#, "m"),
-        (r#"m + "old: ""#, r#"m + "old: ""#),
-        ("other", "other"),
-        (BUILT_IN_MODEL, BUILT_IN_MODEL),
-    ] {
-        assert_eq!(source.meant_by(typed), meant);
-    }
-    assert!(endpoint.seen().is_empty());
 }

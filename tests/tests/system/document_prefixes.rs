@@ -33,7 +33,16 @@ async fn a_document_prefix_changes_a_project_when_it_is_told_to_and_not_before()
     let before = changing.endpoint.asked();
     assert!(before.iter().all(|text| !text.contains(PREFIX)), "{before:?}");
 
-    changing.change_to(MODEL, &["--wait"]).await;
+    // The model that is shown is the one to stay with, whatever is configured.
+    changing.change_to(&prefixed, &[]).await;
+    assert_eq!(changing.shown().await["next_model"]["model"], prefixed);
+    changing.change_to(MODEL, &[]).await;
+    assert_eq!(changing.shown().await["next_model"], json!(null));
+    let endless = format!("{MODEL} + {:?}", "x".repeat(3_000));
+    let refused = changing.quarry.run(["project", "model", "prefixed", &endless]).await;
+    assert!(refused.stderr.contains("at most 1500 bytes"), "{refused}");
+
+    changing.change_to(&prefixed, &["--wait"]).await;
     assert_eq!(changing.shown().await["model"], prefixed);
     let chunks = changing.chunks().await;
     let of_new = format!("|{prefixed}|16");
@@ -48,7 +57,7 @@ async fn a_document_prefix_changes_a_project_when_it_is_told_to_and_not_before()
     changing.quarry.set("QUARRY_EMBEDDING_QUERY_PREFIX", PREFIX);
     assert_eq!(changing.search(SNIPPET).await["results"][0]["path"], "src/told.py");
     let asked = changing.endpoint.texts();
-    changing.change_to(&format!("{MODEL} + \"\""), &["--wait"]).await;
+    changing.change_to(MODEL, &["--wait"]).await;
     assert_eq!(changing.shown().await["model"], MODEL);
     assert_eq!(changing.endpoint.texts(), asked, "the old vectors are still known");
 }
@@ -61,7 +70,8 @@ async fn questions_are_sent_as_queries_and_snippets_and_entities_as_documents() 
             .quarry
             .set(&format!("QUARRY_EMBEDDING_{variable}_PREFIX"), prefix);
     }
-    changing.change_to(MODEL, &["--wait"]).await;
+    let told = format!("{MODEL} + {:?}", "passage: ");
+    changing.change_to(&told, &["--wait"]).await;
     let last = || changing.endpoint.asked().pop().unwrap();
     changing.search("how is it computed").await;
     assert_eq!(last(), "query: how is it computed");

@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use quarry_codebase::{EmbeddingModels, NextModel};
+use quarry_embedding::ModelIdentity;
 use quarry_lifecycle::Shutdown;
 use quarry_queue::JobKind;
 use quarry_registry::{MAX_DIMENSIONS, PgPool, Project, ProjectName, Registry};
@@ -16,12 +17,15 @@ use super::output;
 use super::session::{Session, created_by};
 use crate::runner::Runner;
 
+/// A part of the key of the cache of vectors, which may take 2 700 bytes.
+const MAX_MODEL_BYTES: usize = 1_500;
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The project
     name: String,
-    /// Embed it anew with this model, in the background; the one it has: stay with it [default: only show]. The configured
-    /// model's name means with what is configured to go before its documents, 'NAME + ""' without
+    /// Embed it anew with this model, in the background; the one it has: stay with it [default: only show]. A name alone
+    /// means that its documents are sent as they are, 'NAME + "PREFIX"' with that before each; the line `configured` shows yours
     model: Option<String>,
     /// Return when the project answers from the new vectors
     #[arg(long, requires = "model")]
@@ -60,7 +64,7 @@ async fn change(
 ) -> Result<Option<Uuid>> {
     let name = project.name.as_str();
     let embedding = session.context(registry.clone())?.embedding;
-    let model = embedding.meant_by(model);
+    let model = ModelIdentity::parse(model).to_string();
     let Some(stored) = stored_model(project, database).await? else {
         bail!("nothing is embedded in project {name} yet: its first index run takes the configured model");
     };
@@ -69,6 +73,9 @@ async fn change(
             output::notice(format!("project {name} stays with {model}"));
         }
         return Ok(None);
+    }
+    if model.len() > MAX_MODEL_BYTES {
+        bail!("a model's name with what goes before its documents takes at most {MAX_MODEL_BYTES} bytes");
     }
     let offered = embedding.client_for(&model).await?.probe().await?;
     if offered.dimensions > MAX_DIMENSIONS {
