@@ -100,6 +100,13 @@ async fn doctor_says_what_a_model_wants_before_its_texts_until_it_is_told() {
     }
     quarry.set("QUARRY_EMBEDDING_QUERY_PREFIX", "search_query: ");
     let said = quarry.run(["doctor"]).await.succeeded();
+    assert!(
+        said.stdout
+            .contains("it wants QUARRY_EMBEDDING_DOCUMENT_PREFIX='search_document: '"),
+        "one of the two is not enough: {said}"
+    );
+    quarry.set("QUARRY_EMBEDDING_DOCUMENT_PREFIX", "search_document: ");
+    let said = quarry.run(["doctor"]).await.succeeded();
     assert!(!said.stdout.contains("it wants"), "{said}");
 }
 

@@ -115,22 +115,26 @@ async fn model(session: &Session, registry: &Registry) -> Result<String> {
     Ok(format!("{}, {} dimensions{advice}", model.model, model.dimensions))
 }
 
-/// A model that was trained to tell questions from documents answers worse when it is told nothing, and nothing else shows it.
+/// A model that was trained to tell questions from documents answers worse when it is not told, or only of one of the two, and
+/// nothing else shows it.
 fn prefix_advice(config: &Config, model: &str) -> Option<String> {
-    let says_nothing = config.embedding_query_prefix().is_none()
-        && config.embedding_document_prefix().is_none()
-        && config.embedding_input_types().is_none();
-    let (query, document) = quarry_embedding::usual_prefixes(model).filter(|_| says_nothing)?;
-    let variables = [("QUERY", query), ("DOCUMENT", document)];
-    let wanted: Vec<String> = variables
+    let (query, document) =
+        quarry_embedding::usual_prefixes(model).filter(|_| config.embedding_input_types().is_none())?;
+    let settings = [
+        ("QUERY", query, config.embedding_query_prefix()),
+        ("DOCUMENT", document, config.embedding_document_prefix()),
+    ];
+    let wanted: Vec<String> = settings
         .iter()
-        .filter(|(_, prefix)| !prefix.is_empty())
-        .map(|(which, prefix)| format!("QUARRY_EMBEDDING_{which}_PREFIX='{prefix}'"))
+        .filter(|(_, usual, given)| !usual.is_empty() && given.is_none())
+        .map(|(which, usual, _)| format!("QUARRY_EMBEDDING_{which}_PREFIX='{usual}'"))
         .collect();
-    Some(format!(
-        "; unless its server does so, it wants {} (a project that is indexed already changes by `quarry project model`)",
-        wanted.join(" ")
-    ))
+    (!wanted.is_empty()).then(|| {
+        format!(
+            "; unless its server does so, it wants {} (a project that is indexed already changes by `quarry project model`)",
+            wanted.join(" ")
+        )
+    })
 }
 
 async fn projects(registry: &Registry) -> Result<String> {
