@@ -1,57 +1,52 @@
 //! What the authors of common models want before questions and documents, from their model cards. Advice for people who
 //! configure an endpoint, never applied unasked: some servers put it there themselves.
 
-/// Models that were trained alike, known by what their names have in common; names come in lower case.
+/// Models that were trained alike.
 struct Family {
-    is: fn(&str) -> bool,
+    /// Each of them has one of these in its name, in lower case.
+    named: &'static [&'static str],
     query: &'static str,
     document: &'static str,
 }
 
 const FAMILIES: &[Family] = &[
     Family {
-        is: |name| name.contains("nomic-embed-text"),
+        named: &["nomic-embed-text"],
         query: "search_query: ",
         document: "search_document: ",
     },
     Family {
-        is: |name| name.contains("nomic-embed-code") || name.contains("coderankembed"),
+        named: &["nomic-embed-code", "coderankembed"],
         query: "Represent this query for searching relevant code: ",
         document: "",
     },
     Family {
-        is: |name| {
-            ["e5-small", "e5-base", "e5-large"]
-                .iter()
-                .any(|size| name.contains(size))
-                && !name.contains("instruct")
-        },
+        named: &["e5-small", "e5-base", "e5-large"],
         query: "query: ",
         document: "passage: ",
     },
     Family {
-        is: |name| name.contains("embeddinggemma"),
+        named: &["embeddinggemma"],
         query: "task: code retrieval | query: ",
         document: "title: none | text: ",
     },
     Family {
-        is: |name| name.contains("mxbai-embed-large") || is_english_bge(name),
+        named: &["mxbai-embed-large", "bge-small-en", "bge-base-en", "bge-large-en"],
         query: "Represent this sentence for searching relevant passages: ",
         document: "",
     },
 ];
 
-fn is_english_bge(name: &str) -> bool {
-    ["bge-small-en", "bge-base-en", "bge-large-en"]
-        .iter()
-        .any(|size| name.contains(size))
-}
-
 /// What goes before questions and what before documents for this model; none: nothing, or it is not known here.
 #[must_use]
 pub fn usual_prefixes(model: &str) -> Option<(&'static str, &'static str)> {
     let name = model.to_lowercase();
-    let family = FAMILIES.iter().find(|family| (family.is)(&name))?;
+    // These take whatever the task is in words of one's own.
+    if name.contains("instruct") {
+        return None;
+    }
+    let has = |part: &&str| name.contains(*part);
+    let family = FAMILIES.iter().find(|family| family.named.iter().any(has))?;
     Some((family.query, family.document))
 }
 

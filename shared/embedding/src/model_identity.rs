@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use quarry_lifecycle::is_word;
+
 use crate::text_form::TextForm;
 
 const PREFIX_MARK: &str = " + \"";
@@ -57,11 +59,6 @@ fn split_prefix(written: &str) -> Option<(&str, String)> {
         let prefix = serde_json::from_str(quoted).ok()?;
         (at > 0).then_some((&written[..at], prefix))
     })
-}
-
-fn is_word(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    !text.is_empty() && text.bytes().all(is_plain)
 }
 
 #[cfg(test)]

@@ -26,4 +26,4 @@ pub use setting::{Scope, Setting, Shown};
 pub use settings::{Key, SETTINGS};
 pub use shutdown::Shutdown;
 pub use telemetry::{Process, init_telemetry};
-pub use value::{Fallback, Kind, Source};
+pub use value::{Fallback, Kind, Source, is_word};

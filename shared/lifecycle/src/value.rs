@@ -141,11 +141,7 @@ impl Kind {
                     after_scheme(text, &["http://", "https://"]).is_some_and(|rest| !rest.starts_with('/'))
                 }
                 Kind::Text { max_bytes } | Kind::Prefix { max_bytes } => text.len() <= max_bytes,
-                Kind::TwoWords => {
-                    text.len() <= 100
-                        && items(text).count() == 2
-                        && items(text).all(|item| !item.is_empty() && item.bytes().all(is_word_byte))
-                }
+                Kind::TwoWords => text.len() <= 100 && items(text).count() == 2 && items(text).all(is_word),
                 Kind::Machine => text.len() <= 200 && text != GIT_HOST,
                 Kind::Machines => text.len() <= 2000 && items(text).all(|name| name != GIT_HOST),
                 Kind::Choice(words) => words.contains(&text),
@@ -187,8 +183,11 @@ pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim)
 }
 
-fn is_word_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+/// Whether it is a word as settings take them: letters, digits, `_` and `-`, ASCII only.
+#[must_use]
+pub fn is_word(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    !text.is_empty() && text.bytes().all(is_plain)
 }
 
 /// In lower case, so that a comparison is one of bytes.
