@@ -146,12 +146,13 @@ async fn embed_and_switch(run: &Run, times: &StageTimes) -> Result<(), JobError>
 /// One pass over the chunks that lack a vector.
 async fn embed_all(run: &Run, client: &EmbeddingClient, next: &NextModel) -> Result<(), JobError> {
     let mut after = 0;
-    let at_start = quarry_codebase::model_change_progress(&run.database).await?;
-    let (mut done, total) = (as_i64(at_start.done), as_i64(at_start.total));
+    let mut progress = quarry_codebase::model_change_progress(&run.database).await?;
+    let as_stored = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     loop {
         run.check_stop()?;
         let queue = run.context.registry.pool();
-        quarry_queue::report_progress(queue, &run.claim, "embedding anew", done, Some(total.max(done))).await?;
+        let (done, total) = (as_stored(progress.done), as_stored(progress.total.max(progress.done)));
+        quarry_queue::report_progress(queue, &run.claim, "embedding anew", done, Some(total)).await?;
         let page = quarry_codebase::chunks_to_embed(&run.database, after, PAGE_CHUNKS).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.number;
@@ -162,12 +163,8 @@ async fn embed_all(run: &Run, client: &EmbeddingClient, next: &NextModel) -> Res
         if !quarry_codebase::store_next(&run.database, &run.fence(), next, &vectors).await? {
             return Ok(());
         }
-        done += as_i64(page.len() as u64);
+        progress.done += page.len() as u64;
     }
-}
-
-fn as_i64(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Known vectors from the cache, the others from the endpoint, each distinct text once.
